@@ -1,0 +1,2 @@
+//! dcat: being written.
+fn main() {}

@@ -1,0 +1,2 @@
+//! dgrep: being written.
+fn main() {}

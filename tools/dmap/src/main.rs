@@ -1,0 +1,2 @@
+//! dmap: being written.
+fn main() {}

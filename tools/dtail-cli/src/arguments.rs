@@ -1,0 +1,206 @@
+//! The flags as clap types; their doc comments are the help. DTail's names and defaults.
+//! Meaning is given to them elsewhere.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use dtail_process::log::{Level, Logger};
+
+const FILES: &str = "Files";
+const SELECTION: &str = "Selecting lines";
+const QUERY: &str = "Query";
+const FOLLOWING: &str = "Following";
+const OUTPUT: &str = "Output";
+const DIAGNOSTICS: &str = "Configuration and diagnostics";
+const REMOTE: &str = "Remote hosts (only with --servers, which this build refuses)";
+const PROFILING: &str = "Profiling (refused by this build)";
+
+/// When to colour the output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Also into files and pipes.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+impl ColorChoice {
+    pub(crate) fn is_never(self) -> bool {
+        self == ColorChoice::Never
+    }
+}
+
+/// The flags of every client.
+#[derive(Debug, Clone, Args)]
+pub struct CommonArgs {
+    /// Files or globs, when --files is not given; `-` is standard input
+    #[arg(value_name = "FILE", help_heading = FILES)]
+    pub(crate) arguments: Vec<OsString>,
+    /// Files or globs, separated by commas
+    #[arg(long, value_name = "LIST", help_heading = FILES)]
+    pub(crate) files: Option<OsString>,
+
+    /// Only the lines themselves, no `REMOTE|…|` in front, no colours
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) plain: bool,
+    /// When to colour the output [default: auto]
+    #[arg(long, value_enum, value_name = "WHEN", hide_possible_values = true, help_heading = OUTPUT)]
+    #[arg(help = "When to colour the output: auto, always or never [default: auto]")]
+    pub(crate) color: Option<ColorChoice>,
+    /// The same as --color never
+    #[arg(long = "noColor", help_heading = OUTPUT)]
+    pub(crate) no_color: bool,
+    /// No warnings, only errors
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) quiet: bool,
+    /// DTail's own results where ours are better: averages, minima, grouping, diagnostics on
+    /// standard output (see docs/differences.md)
+    #[arg(long = "strict-dtail", help_heading = OUTPUT)]
+    pub(crate) strict_dtail: bool,
+
+    /// Configuration file; `none` ignores all
+    /// [default: ~/.config/dtail/dtail.conf, else ~/.dtail.conf]
+    #[arg(long, value_name = "FILE", help_heading = DIAGNOSTICS)]
+    pub(crate) cfg: Option<PathBuf>,
+    /// Where diagnostics go: none, stdout (the terminal), file, fout (both) [default: fout]
+    #[arg(long, value_name = "NAME", help_heading = DIAGNOSTICS)]
+    pub(crate) logger: Option<Logger>,
+    /// none fatal error warn info default verbose debug devel trace all [default: warn]
+    #[arg(long = "logLevel", value_name = "LEVEL", help_heading = DIAGNOSTICS)]
+    pub(crate) log_level: Option<Level>,
+    /// Directory of the log file, which is made when there is something to log
+    #[arg(long = "logDir", value_name = "DIR", default_value = "~/log", help_heading = DIAGNOSTICS)]
+    pub(crate) log_dir: PathBuf,
+    /// Write the lines that are printed to the log file, too
+    #[arg(long = "log-payload", help_heading = DIAGNOSTICS)]
+    pub(crate) log_payload: bool,
+    /// Print the version
+    #[arg(long, help_heading = DIAGNOSTICS)]
+    pub(crate) version: bool,
+
+    #[command(flatten)]
+    pub(crate) remote: RemoteArgs,
+    #[command(flatten)]
+    pub(crate) profiling: ProfilingArgs,
+}
+
+/// Flags about remote hosts. All but the first two mean nothing without those.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RemoteArgs {
+    /// Hosts to connect to; empty or `serverless` reads local files
+    #[arg(long, value_name = "LIST", help_heading = REMOTE)]
+    pub(crate) servers: Option<String>,
+    /// How to find the hosts
+    #[arg(long, value_name = "MODULE", help_heading = REMOTE)]
+    pub(crate) discovery: Option<String>,
+    /// SSH port of hosts named without one
+    #[arg(long, value_name = "PORT", default_value_t = 2222, help_heading = REMOTE)]
+    port: u16,
+    /// SSH user [default: yours]
+    #[arg(long, value_name = "NAME", help_heading = REMOTE)]
+    user: Option<String>,
+    /// Accept unknown host keys without asking
+    #[arg(long = "trustAllHosts", help_heading = REMOTE)]
+    trust_all_hosts: bool,
+    /// Connections being made at once per processor
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = REMOTE)]
+    cpc: usize,
+    /// Private key tried first [default: ~/.ssh/id_rsa]
+    #[arg(long = "auth-key-path", value_name = "FILE", help_heading = REMOTE)]
+    auth_key_path: Option<PathBuf>,
+    /// Old name of --auth-key-path
+    #[arg(long, value_name = "FILE", help_heading = REMOTE)]
+    key: Option<PathBuf>,
+    /// Do not register a key with the servers
+    #[arg(long = "no-auth-key", help_heading = REMOTE)]
+    no_auth_key: bool,
+    /// Use only this key of the SSH agent, counted from 0; -1 means all
+    #[arg(long = "agentKeyIndex", value_name = "N", default_value_t = -1, help_heading = REMOTE)]
+    agent_key_index: i64,
+    /// Keep the session open and read commands from a terminal; refused by this build
+    #[arg(long = "interactive-query", help_heading = REMOTE)]
+    pub(crate) interactive_query: bool,
+    /// The terminal of --interactive-query
+    #[arg(long = "control-tty", value_name = "FILE", default_value = "/dev/tty", help_heading = REMOTE)]
+    control_tty: PathBuf,
+}
+
+/// Flags that are known in order to be refused.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ProfilingArgs {
+    /// Profile the processor
+    #[arg(long, help_heading = PROFILING)]
+    pub(crate) cpuprofile: bool,
+    /// Profile memory
+    #[arg(long, help_heading = PROFILING)]
+    pub(crate) memprofile: bool,
+    /// Profile both
+    #[arg(long, help_heading = PROFILING)]
+    pub(crate) profile: bool,
+    /// Directory of the profiles
+    #[arg(long, value_name = "DIR", help_heading = PROFILING)]
+    pub(crate) profiledir: Option<PathBuf>,
+    /// Address to serve profiles at
+    #[arg(long, value_name = "ADDRESS", help_heading = PROFILING)]
+    pub(crate) pprof: Option<String>,
+}
+
+/// Which lines are printed: dgrep, dtail.
+#[derive(Debug, Clone, Args)]
+pub struct SearchArgs {
+    /// Print the lines this regular expression matches [default: .]
+    #[arg(long, value_name = "REGEX", help_heading = SELECTION)]
+    pub(crate) regex: Option<String>,
+    /// The same as --regex, and wins over it
+    #[arg(long, value_name = "REGEX", help_heading = SELECTION)]
+    pub(crate) grep: Option<String>,
+    /// Print the lines that do not match
+    #[arg(long, help_heading = SELECTION)]
+    pub(crate) invert: bool,
+    /// Also print this many lines before each match
+    #[arg(long, value_name = "LINES", default_value_t = 0, help_heading = SELECTION)]
+    pub(crate) before: usize,
+    /// Also print this many lines after each match
+    #[arg(long, value_name = "LINES", default_value_t = 0, help_heading = SELECTION)]
+    pub(crate) after: usize,
+    /// Stop reading a file after this many matches; 0: never
+    #[arg(long, value_name = "MATCHES", default_value_t = 0, help_heading = SELECTION)]
+    pub(crate) max: u64,
+}
+
+/// Aggregation: dmap, dtail.
+#[derive(Debug, Clone, Args)]
+pub struct QueryArgs {
+    /// What to aggregate; an argument containing `select ` is taken for it, too
+    #[arg(long, value_name = "QUERY", help_heading = QUERY)]
+    pub(crate) query: Option<String>,
+    /// Stop collecting after this many seconds; 0: never
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = QUERY)]
+    pub(crate) timeout: u64,
+}
+
+/// What only dtail can do.
+#[derive(Debug, Clone, Args)]
+pub struct FollowArgs {
+    /// Stop following after this many seconds; 0: never
+    #[arg(
+        long = "shutdownAfter",
+        value_name = "SECONDS",
+        default_value_t = 86400,
+        help_heading = FOLLOWING
+    )]
+    pub(crate) shutdown_after: u64,
+    /// Print every colour and attribute, and end
+    #[arg(long = "colorTable", help_heading = OUTPUT)]
+    pub(crate) color_table: bool,
+    /// The same, with several colours on a line
+    #[arg(long = "wideColorTable", help_heading = OUTPUT)]
+    pub(crate) wide_color_table: bool,
+    /// Gone: use dtailhealth
+    #[arg(long = "checkHealth", hide = true)]
+    pub(crate) check_health: bool,
+}

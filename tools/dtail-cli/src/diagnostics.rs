@@ -1,0 +1,214 @@
+//! What the program has to say besides its output: short lines for people on standard error, or
+//! DTail's `CLIENT|host|LEVEL|…` on standard output, and records in the log file.
+//! It never decides the exit code.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use dtail_process::log::{Level, LogFile};
+use dtail_query::Paint;
+
+use crate::color::Style;
+use crate::output::Output;
+use crate::palette::{Palette, Part};
+
+/// Where diagnostics are shown.
+#[derive(Debug)]
+pub(crate) enum Voice {
+    /// Nowhere.
+    Silent,
+    /// For people, on standard error.
+    People,
+    /// As DTail says it, on standard output.
+    DTail { host: String, palette: Option<Palette> },
+}
+
+/// Says and records what is bad enough.
+#[derive(Debug)]
+pub(crate) struct Diagnostics {
+    pub(crate) program: &'static str,
+    pub(crate) voice: Voice,
+    /// Worse than this is not said, nor recorded.
+    pub(crate) level: Level,
+    /// Warnings are recorded but not said.
+    pub(crate) quiet: bool,
+    /// Errors that keep it from being written are told once, then it is given up.
+    pub(crate) log: Option<LogFile>,
+    /// The user asked for a log file, so that failing to write one is worth a line.
+    pub(crate) log_is_wanted: bool,
+    /// Printed lines go to the log file, too.
+    pub(crate) logs_payload: bool,
+}
+
+impl Diagnostics {
+    /// Says one line. What was printed before is written first, so that both come in order.
+    pub(crate) fn say<W: Write>(
+        &mut self,
+        level: Level,
+        text: &dyn fmt::Display,
+        output: &mut Output<W>,
+    ) -> io::Result<()> {
+        if level > self.level {
+            return Ok(());
+        }
+        let text = one_line(&text.to_string());
+        let word = word(level);
+        let recorded = self.log.as_mut().map(|log| log.record(word, &text));
+        self.give_up_log_on_error(recorded);
+        if self.quiet && level >= Level::Warn {
+            return Ok(());
+        }
+        match &self.voice {
+            Voice::Silent => Ok(()),
+            Voice::People => {
+                output.flush()?;
+                tell_people(self.program, level, &text);
+                Ok(())
+            }
+            Voice::DTail { host, palette } => {
+                let around = client_line(host, palette.as_ref(), word);
+                writeln!(output, "{}{text}{}", around.before, around.after)
+            }
+        }
+    }
+
+    /// Records printed lines, if that was asked for.
+    pub(crate) fn record_payload(&mut self, lines: &[u8]) {
+        let recorded = self.log.as_mut().map(|log| log.payload(lines));
+        self.give_up_log_on_error(recorded);
+    }
+
+    fn give_up_log_on_error(&mut self, recorded: Option<io::Result<()>>) {
+        let Some(Err(err)) = recorded else { return };
+        self.log = None;
+        if self.log_is_wanted {
+            tell_people(self.program, Level::Warn, &err.to_string());
+        }
+    }
+
+    /// What surrounds the warning that a table shows only some rows, if it is to be part of the
+    /// output.
+    pub(crate) fn limit_warning(&self) -> Option<Paint> {
+        match &self.voice {
+            Voice::DTail { host, palette } if self.level >= Level::Warn => {
+                Some(client_line(host, palette.as_ref(), word(Level::Warn)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Says one line on standard error, whatever the log level.
+pub(crate) fn tell_people(program: &str, level: Level, text: &str) {
+    let kind = match level {
+        Level::None | Level::Fatal | Level::Error => "",
+        Level::Warn => "warning: ",
+        _ => "info: ",
+    };
+    // With standard error closed nobody is left to tell.
+    let _told = io::stderr().write_all(format!("{program}: {kind}{text}\n").as_bytes());
+}
+
+/// What surrounds the text of a line that begins with `CLIENT|host|LEVEL|`.
+fn client_line(host: &str, palette: Option<&Palette>, level: &str) -> Paint {
+    let Some(palette) = palette else {
+        return Paint { before: format!("CLIENT|{host}|{level}|"), after: String::new() };
+    };
+    let delimiter = palette.style(Part::ClientDelimiter).paint("|");
+    let text: &Style = palette.style(match level {
+        "WARN" => Part::Warn,
+        "ERROR" => Part::Error,
+        "FATAL" => Part::Fatal,
+        _ => Part::ClientText,
+    });
+    let before = [
+        palette.style(Part::Client).paint("CLIENT").as_str(),
+        &delimiter,
+        &palette.style(Part::ClientHostname).paint(host),
+        &delimiter,
+        &text.before(),
+        level,
+        "|",
+    ]
+    .concat();
+    Paint { before, after: text.after() }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::None | Level::Fatal => "FATAL",
+        Level::Error => "ERROR",
+        Level::Warn => "WARN",
+        Level::Info | Level::Default => "INFO",
+        Level::Verbose => "VERBOSE",
+        Level::Debug | Level::Devel => "DEBUG",
+        Level::Trace | Level::All => "TRACE",
+    }
+}
+
+/// A file name may hold anything, also what would forge a second line or move the cursor.
+fn one_line(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_owned();
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    text.chars().map(escaped).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use dtail_process::log::Level;
+    use expect_test::{Expect, expect};
+
+    use super::{Diagnostics, Voice};
+    use crate::output::Output;
+    use crate::palette::Palette;
+
+    #[track_caller]
+    fn check(palette: Option<Palette>, said: &[(Level, &str)], expected: &Expect) {
+        let mut diagnostics = Diagnostics {
+            program: "dcat",
+            voice: Voice::DTail { host: "web".to_owned(), palette },
+            level: Level::Warn,
+            quiet: false,
+            log: None,
+            log_is_wanted: false,
+            logs_payload: false,
+        };
+        let mut printed = Vec::new();
+        let mut output = Output::new(&mut printed);
+        for (level, text) in said {
+            diagnostics.say(*level, text, &mut output).unwrap();
+        }
+        output.flush().unwrap();
+        drop(output);
+        expected.assert_eq(&String::from_utf8(printed).unwrap().replace('\x1b', "^"));
+    }
+
+    #[test]
+    fn dtails_lines_name_the_level_and_stay_one_line() {
+        let said =
+            [(Level::Info, "not said"), (Level::Warn, "two\nlines"), (Level::Error, "bad\x1b[2J")];
+        check(
+            None,
+            &said,
+            &expect![[r#"
+            CLIENT|web|WARN|two\nlines
+            CLIENT|web|ERROR|bad\u{1b}[2J
+        "#]],
+        );
+    }
+
+    #[test]
+    fn dtails_lines_are_coloured_by_severity() {
+        check(
+            Some(Palette::new(&[]).0),
+            &[(Level::Error, "bad")],
+            &expect![[r#"
+            ^[30m^[43m^[2mCLIENT^[0m^[49m^[39m^[30m^[43m^[2m|^[0m^[49m^[39m^[30m^[43m^[2mweb^[0m^[49m^[39m^[30m^[43m^[2m|^[0m^[49m^[39m^[37m^[41m^[1mERROR|bad^[0m^[49m^[39m
+        "#]],
+        );
+    }
+}

@@ -1,0 +1,247 @@
+//! From typed arguments, configuration and environment to everything a run needs. Bad usage is
+//! found here. Never reads a log file and never prints.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use dtail_client::ReportPolicy;
+use dtail_process::config::Config;
+use dtail_process::environment;
+use dtail_process::host::{HostName, LocalZone};
+use dtail_process::log::{Level, LogFile, Logger, Rotation};
+use dtail_protocol::{Context, Mode, Pattern, Request};
+use dtail_query::{HostFacts, Query, TableStyle};
+use dtail_session::Settings;
+
+use crate::arguments::{ColorChoice, CommonArgs, FollowArgs, QueryArgs, SearchArgs};
+use crate::diagnostics::{Diagnostics, Voice};
+use crate::lines::LineFormat;
+use crate::palette::Palette;
+use crate::program::{Tool, Typed};
+use crate::{files, refusals, table};
+
+const MAX_LINE_LENGTH: usize = 1024 * 1024;
+const TEST_MODE_MAX_LINE_LENGTH: usize = 1024;
+const MAX_GLOB_TARGETS: usize = 1000;
+
+/// Everything a run needs.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) tool: Tool,
+    pub(crate) request: Request,
+    pub(crate) settings: Settings,
+    pub(crate) policy: ReportPolicy,
+    pub(crate) query: Option<Query>,
+    pub(crate) lines: LineFormat,
+    /// How lines look in the log file.
+    pub(crate) payload: LineFormat,
+    pub(crate) tables: TableStyle,
+    pub(crate) diagnostics: Diagnostics,
+    /// What is odd about the arguments, to be said first.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Plan {
+    /// The error is one line.
+    pub(crate) fn new(typed: &Typed) -> Result<Plan, String> {
+        if let Some(refusal) = refusals::refusal(&typed.common) {
+            return Err(refusal);
+        }
+        let config =
+            Config::load(typed.common.cfg.as_deref().filter(|it| !it.as_os_str().is_empty()))
+                .map_err(|err| err.to_string())?;
+        let strict = typed.common.strict_dtail || environment::is_test_mode();
+        let mut warnings = Vec::new();
+        let (request, query) = request(typed, &mut warnings)?;
+        let settings = settings(&config, strict);
+        if let Some(query) = &query {
+            warnings.extend(query.warnings(&settings.default_log_format));
+        }
+        let host = HostName::current().short;
+        let palette = is_coloured(&typed.common, &config).then(|| {
+            let (palette, complaints) = Palette::new(&config.term_colors);
+            warnings.extend(complaints);
+            palette
+        });
+        let diagnostics =
+            diagnostics(typed, &config, strict, &host, palette.as_ref(), &mut warnings);
+        let line_format = |palette| match request.plain {
+            true => LineFormat::Plain,
+            false => LineFormat::fields(&host, palette),
+        };
+        let mut tables = palette.as_ref().map(table::painted).unwrap_or_default();
+        tables.limit_warning = diagnostics.limit_warning();
+        Ok(Plan {
+            tool: typed.tool,
+            policy: policy(query.as_ref(), strict),
+            lines: line_format(palette.as_ref()),
+            payload: line_format(None),
+            request,
+            settings,
+            query,
+            tables,
+            diagnostics,
+            warnings,
+        })
+    }
+}
+
+fn request(typed: &Typed, warnings: &mut Vec<String>) -> Result<(Request, Option<Query>), String> {
+    let program = typed.tool.name();
+    let common = &typed.common;
+    let named = files::named(&common.arguments, common.files.as_deref(), typed.query.is_some());
+    let query_text = typed.query.as_ref().and_then(|args| args.query.clone());
+    let query_text = query_text.filter(|text| !text.is_empty()).or(named.query);
+    let mode = match typed.tool {
+        Tool::Dcat => Mode::Cat,
+        Tool::Dgrep => Mode::Grep,
+        Tool::Dmap => Mode::Map,
+        Tool::Dtail => Mode::Tail,
+    };
+    if mode == Mode::Map && query_text.is_none() {
+        return Err(format!("no query given: use --query 'select …' (see {program} --help)"));
+    }
+    let query = query_text
+        .as_deref()
+        .map(Query::parse)
+        .transpose()
+        .map_err(|err| format!("{err} (see {program} --help)"))?;
+    let pattern = typed.search.as_ref().map(|args| pattern(typed, args, warnings)).transpose()?;
+    let files = match named.files {
+        files if files.is_empty() => files::standard_input(program)?,
+        files => files,
+    };
+    let request = Request {
+        mode,
+        files,
+        pattern: pattern.flatten(),
+        context: typed.search.as_ref().map(context).unwrap_or_default(),
+        query: query_text,
+        plain: common.plain,
+        timeout: timeout(typed.query.as_ref(), typed.follow.as_ref()),
+    };
+    Ok((request, query))
+}
+
+/// `None`: every line.
+fn pattern(
+    typed: &Typed,
+    args: &SearchArgs,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Pattern>, String> {
+    let grep = args.grep.as_ref().filter(|text| !text.is_empty());
+    let Some(text) = grep.or(args.regex.as_ref()) else {
+        let first = typed.common.arguments.first().and_then(|it| it.to_str());
+        // The most likely slip of somebody who knows grep.
+        if let (Tool::Dgrep, Some(first), false) = (typed.tool, first, args.invert)
+            && typed.common.arguments.len() > 1
+            && !std::path::Path::new(first).exists()
+        {
+            let first = first.escape_debug();
+            warnings.push(format!(
+                "no --regex given, so every line matches; if {first} is one, use --regex '{first}'"
+            ));
+        }
+        let everything = Pattern { text: ".".to_owned(), invert: true };
+        return Ok(args.invert.then_some(everything));
+    };
+    if text.is_empty() && typed.tool == Tool::Dgrep {
+        return Err("the regular expression is empty: use --regex . for every line".to_owned());
+    }
+    Ok(Some(Pattern { text: text.clone(), invert: args.invert }))
+}
+
+fn context(args: &SearchArgs) -> Context {
+    Context { before: args.before, after: args.after, max: args.max }
+}
+
+/// The sooner of --timeout and --shutdownAfter, of which 0 means never.
+fn timeout(query: Option<&QueryArgs>, follow: Option<&FollowArgs>) -> Option<Duration> {
+    let limits = [query.map(|args| args.timeout), follow.map(|args| args.shutdown_after)];
+    let seconds = limits.into_iter().flatten().filter(|seconds| *seconds > 0).min()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn settings(config: &Config, strict: bool) -> Settings {
+    let zone = LocalZone::current();
+    let max_line_length = match environment::is_test_mode() {
+        true => TEST_MODE_MAX_LINE_LENGTH,
+        false => config.max_line_length.unwrap_or(MAX_LINE_LENGTH),
+    };
+    let default_log_format = config.mapreduce_log_format.clone().filter(|name| !name.is_empty());
+    Settings {
+        host: HostFacts {
+            hostname: HostName::current().full,
+            timezone: zone.abbreviation,
+            timeoffset: zone.offset,
+        },
+        max_line_length,
+        default_log_format: default_log_format.unwrap_or_else(|| "default".to_owned()),
+        max_glob_targets: config.max_glob_targets.unwrap_or(MAX_GLOB_TARGETS),
+        strict,
+    }
+}
+
+/// Somebody who watches wants results so far; a script wants one.
+fn policy(query: Option<&Query>, strict: bool) -> ReportPolicy {
+    let is_watched = io::stdout().is_terminal();
+    match query.is_some_and(Query::has_explicit_interval) || is_watched || strict {
+        true => ReportPolicy::Interim,
+        false => ReportPolicy::FinalOnly,
+    }
+}
+
+/// What was typed wins over the test mode, that over the configuration, and that over the
+/// environment and the kind of output.
+pub(crate) fn is_coloured(common: &CommonArgs, config: &Config) -> bool {
+    if common.plain || common.no_color {
+        return false;
+    }
+    match common.color.unwrap_or_default() {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto if config.term_colors_enable == Some(false) => false,
+        ColorChoice::Auto => {
+            environment::is_test_mode()
+                || (!environment::forbids_colour() && io::stdout().is_terminal())
+        }
+    }
+}
+
+fn diagnostics(
+    typed: &Typed,
+    config: &Config,
+    strict: bool,
+    host: &str,
+    palette: Option<&Palette>,
+    warnings: &mut Vec<String>,
+) -> Diagnostics {
+    let common = &typed.common;
+    let logger = common.logger.or(config.logger).unwrap_or(Logger::Fout);
+    let rotation = match &config.log_rotation {
+        Some(rotation) if !rotation.eq_ignore_ascii_case("daily") => {
+            Rotation::Program(typed.tool.name())
+        }
+        _ => Rotation::Daily,
+    };
+    let has_file = logger.has_file();
+    if common.log_payload && !has_file {
+        warnings.push("--log-payload needs a log file: use --logger file or fout".to_owned());
+    }
+    let logs_payload = has_file && (common.log_payload || config.log_payload == Some(true));
+    let voice = match (logger.has_terminal(), strict) {
+        (false, _) => Voice::Silent,
+        (true, true) => Voice::DTail { host: host.to_owned(), palette: palette.cloned() },
+        (true, false) => Voice::People,
+    };
+    let directory = environment::expand_home(&common.log_dir);
+    Diagnostics {
+        program: typed.tool.name(),
+        voice,
+        level: common.log_level.or(config.log_level).unwrap_or(Level::Warn),
+        quiet: common.quiet && !strict,
+        log: has_file.then(|| LogFile::new(directory, rotation)),
+        log_is_wanted: common.logger.is_some() || logs_payload,
+        logs_payload,
+    }
+}

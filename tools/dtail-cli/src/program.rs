@@ -1,0 +1,183 @@
+//! A client program from its arguments to its exit code. It always returns, within a second of
+//! being told to stop, also when nobody takes its output.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use crossbeam_channel::{Receiver, bounded, select};
+use dtail_client::start_local;
+use dtail_process::config::Config;
+use dtail_process::exit::Exit;
+use dtail_process::panics;
+use dtail_process::signals::StopSignals;
+
+use crate::arguments::{CommonArgs, FollowArgs, QueryArgs, SearchArgs};
+use crate::color::Style;
+use crate::color_table;
+use crate::command_line::{self, NotParsed};
+use crate::output::Output;
+use crate::plan::{self, Plan};
+use crate::printer::{Ended, Printer};
+
+/// After a signal: time for what was read to be printed.
+const GRACE: Duration = Duration::from_millis(800);
+
+/// The client programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// Prints files.
+    Dcat,
+    /// Prints the lines that match.
+    Dgrep,
+    /// Aggregates files by a query.
+    Dmap,
+    /// Follows files.
+    Dtail,
+}
+
+impl Tool {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Tool::Dcat => "dcat",
+            Tool::Dgrep => "dgrep",
+            Tool::Dmap => "dmap",
+            Tool::Dtail => "dtail",
+        }
+    }
+}
+
+/// What was typed. The parts a tool has no flags for are `None`.
+#[derive(Debug)]
+pub struct Typed {
+    /// The tool.
+    pub tool: Tool,
+    /// The flags of all tools.
+    pub common: CommonArgs,
+    /// Which lines.
+    pub search: Option<SearchArgs>,
+    /// Which query.
+    pub query: Option<QueryArgs>,
+    /// How to follow.
+    pub follow: Option<FollowArgs>,
+}
+
+/// Runs a program whose flags are `Arguments`.
+pub fn main<Arguments: Parser>(typed: impl FnOnce(Arguments) -> Typed) -> ExitCode {
+    panics::guard(|| {
+        let outcome = match command_line::parse(std::env::args_os().collect()) {
+            Ok(arguments) => run(&typed(arguments)),
+            Err(NotParsed::Help(help)) => print_text(help.as_bytes()),
+            Err(NotParsed::Error(line)) => {
+                Err(format!("{line} (see {} --help)", Arguments::command().get_name()))
+            }
+        };
+        let exit = outcome.unwrap_or_else(|line| {
+            // With standard error closed nobody is left to tell.
+            let _told = io::stderr().write_all(format!("error: {line}\n").as_bytes());
+            Exit::Error
+        });
+        exit.into()
+    })
+}
+
+fn run(typed: &Typed) -> Result<Exit, String> {
+    if typed.common.version {
+        return print_text(version(&typed.common).as_bytes());
+    }
+    if let Some(follow) = &typed.follow {
+        if follow.check_health {
+            return Err("--checkHealth is gone: use dtailhealth".to_owned());
+        }
+        if (follow.color_table || follow.wide_color_table) && !typed.common.plain {
+            return print_color_table(&typed.common, follow.wide_color_table);
+        }
+    }
+    carry_out(Plan::new(typed)?)
+}
+
+fn carry_out(plan: Plan) -> Result<Exit, String> {
+    let tool = plan.tool;
+    let cancel = Arc::new(AtomicBool::new(false));
+    let signals = StopSignals::catch(Arc::clone(&cancel))
+        .map_err(|err| format!("cannot catch signals: {err}"))?;
+    let (request, settings) = (plan.request.clone(), plan.settings.clone());
+    let run = start_local(request, settings, plan.policy, Arc::clone(&cancel))
+        .map_err(|err| format!("{err} (see {} --help)", tool.name()))?;
+    let printer =
+        Printer::new(plan).map_err(|err| format!("cannot write to standard output: {err}"))?;
+    // A write to a reader that has stalled blocks for ever, so it must not be in this thread.
+    let (report, ended) = bounded(1);
+    thread::Builder::new()
+        .name("printer".to_owned())
+        .spawn(move || {
+            let ended = printer.print(run, &cancel);
+            let _main_waits = report.send(ended).is_ok();
+        })
+        .map_err(|err| format!("cannot start a thread: {err}"))?;
+    Ok(wait(tool, &ended, signals.received()))
+}
+
+/// Waits for the printer to end, or for a signal and then a little longer.
+fn wait(tool: Tool, ended: &Receiver<Ended>, signals: &Receiver<u8>) -> Exit {
+    let (ended, signal) = select! {
+        recv(ended) -> ended => (ended.ok(), None),
+        recv(signals) -> signal => {
+            // Without a thread to report signals there would be none.
+            let signal = signal.ok();
+            match signal {
+                Some(_) => (ended.recv_timeout(GRACE).ok(), signal),
+                None => (ended.recv().ok(), None),
+            }
+        }
+    };
+    match (ended, signal) {
+        (Some(Ended::Failed), _) | (None, None) => Exit::Error,
+        // Following has no other end, so being stopped is its success.
+        (_, Some(_)) if tool == Tool::Dtail => Exit::Ok,
+        (_, Some(signal)) => Exit::Interrupted(signal),
+        (Some(Ended::NobodyReads), None) => Exit::Ok,
+        (Some(Ended::Printed(summary)), None) => match (summary.failed_files, summary.files) {
+            (0, _) if tool == Tool::Dgrep && summary.matches == 0 => Exit::NoMatch,
+            (0, _) => Exit::Ok,
+            (_, 0) => Exit::Error,
+            _ => Exit::SomeFailed,
+        },
+    }
+}
+
+fn version(common: &CommonArgs) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let line = format!("DTail {version} Protocol 4.1 Have a lot of fun!");
+    match plan::is_coloured(common, &Config::default()) {
+        true => Style::named("White", "Blue", "Bold").paint(&line) + "\n",
+        false => line + "\n",
+    }
+}
+
+fn print_color_table(common: &CommonArgs, wide: bool) -> Result<Exit, String> {
+    // A table of colours is of no use without, so only an explicit word makes it plain.
+    let is_painted = !common.no_color && !common.color.is_some_and(|it| it.is_never());
+    let mut table = Vec::new();
+    color_table::write(wide, is_painted, &mut table).map_err(|err| err.to_string())?;
+    print_text(&table)
+}
+
+fn print_text(text: &[u8]) -> Result<Exit, String> {
+    let print = || -> io::Result<()> {
+        let mut output: Output<File> = Output::standard()?;
+        output.write_all(text)?;
+        output.flush()
+    };
+    match print() {
+        Err(err) if err.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {err}"))
+        }
+        _ => Ok(Exit::Ok),
+    }
+}

@@ -1,0 +1,80 @@
+//! When which result is reported. Never shows or writes one.
+
+use dtail_protocol::Mode;
+use dtail_query::{Groups, Query, ResultTable};
+
+use crate::Report;
+
+/// Which results a query reports before its final one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportPolicy {
+    /// Results so far are reported after half an interval and then after each interval.
+    Interim,
+    /// A one-shot query reports once, at its end. A follow reports after each interval all the same.
+    FinalOnly,
+}
+
+/// Merges increments and decides what is worth a report.
+///
+/// DTail's rules: a one-shot query reports everything so far; a follow reports each interval for
+/// itself, unless it replaces an outfile; what is empty or equal to the previous report is not
+/// reported. Ours: rows are appended to an outfile once, not again with each report.
+pub(crate) struct Reports {
+    query: Query,
+    strict: bool,
+    groups: Groups,
+    cumulative: bool,
+    interim: bool,
+    appends: bool,
+    previous: Option<ResultTable>,
+}
+
+impl Reports {
+    pub(crate) fn new(query: Query, mode: Mode, policy: ReportPolicy, strict: bool) -> Reports {
+        let follows = mode == Mode::Tail;
+        let appends = query.outfile().is_some_and(|outfile| outfile.append);
+        let replaces = query.outfile().is_some() && !appends;
+        Reports {
+            query,
+            strict,
+            groups: Groups::new(strict),
+            cumulative: !follows || replaces,
+            interim: follows || (policy == ReportPolicy::Interim && !appends),
+            appends,
+            previous: None,
+        }
+    }
+
+    /// Takes in what an interval brought and returns what to report now.
+    pub(crate) fn take(&mut self, increment: Groups) -> Option<Report> {
+        self.groups.merge(increment);
+        if !self.interim {
+            return None;
+        }
+        let table = self.groups.table(&self.query);
+        if !self.cumulative {
+            self.groups = Groups::new(self.strict);
+        }
+        let known = !self.appends && self.previous.as_ref() == Some(&table);
+        if table.rows() == 0 || known {
+            return None;
+        }
+        self.previous = Some(table.clone());
+        Some(Report { table, last: false })
+    }
+
+    /// What to report at the end.
+    pub(crate) fn finish(self) -> Option<Report> {
+        let table = self.groups.table(&self.query);
+        let worth_it = if table.rows() == 0 {
+            // A file with nothing but titles says that the query has run.
+            self.query.outfile().is_some() && self.previous.is_none()
+        } else {
+            self.previous.as_ref() != Some(&table)
+        };
+        worth_it.then_some(Report { table, last: true })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Signals become a flag to look at and a channel to wait on, so that `main` can return.
+//! It never ends the process.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crossbeam_channel::{Receiver, bounded};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// The signals a program was asked to stop with.
+#[derive(Debug)]
+pub struct StopSignals {
+    received: Receiver<u8>,
+}
+
+impl StopSignals {
+    /// From now on SIGINT, SIGTERM, SIGHUP and SIGQUIT set `cancel` and are reported instead of
+    /// killing the process. A SIGHUP that is ignored (`nohup`) stays ignored.
+    pub fn catch(cancel: Arc<AtomicBool>) -> io::Result<StopSignals> {
+        let mut wanted = vec![SIGINT, SIGTERM, SIGQUIT];
+        if !is_ignored(SIGHUP) {
+            wanted.push(SIGHUP);
+        }
+        let mut signals = Signals::new(&wanted)?;
+        // Only the first signal decides the exit code, so the others may be dropped.
+        let (report, received) = bounded(1);
+        thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            for signal in signals.forever() {
+                cancel.store(true, Ordering::SeqCst);
+                let _is_first = report.try_send(u8::try_from(signal).unwrap_or(0)).is_ok();
+            }
+        })?;
+        Ok(StopSignals { received })
+    }
+
+    /// Receives the number of the first signal, once.
+    pub fn received(&self) -> &Receiver<u8> {
+        &self.received
+    }
+}
+
+/// Whether the process inherited the signal as ignored. Where the system cannot tell: no.
+fn is_ignored(signal: i32) -> bool {
+    fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
+}
+
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SIGHUP, SIGINT, ignores};
+
+    #[test]
+    fn an_ignored_signal_is_read_from_the_process_status() {
+        let nohup = "Name:\tcat\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000002\n";
+        assert!(ignores(nohup, SIGHUP));
+        assert!(!ignores(nohup, SIGINT));
+        assert!(!ignores("", SIGHUP));
+    }
+}

@@ -1,0 +1,70 @@
+//! What could not be used of the lines, counted: a bounded number of bounded messages.
+
+use crate::{
+    fields::{Fields, Slot},
+    format::{LogFormat, Misfit},
+    sample,
+};
+
+/// Something that happened, how often, and its first instance as shown to the user.
+#[derive(Debug, Clone, Default)]
+struct Tally {
+    count: u64,
+    first: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Complaints {
+    /// By slot: values that should be numbers.
+    no_numbers: Vec<Tally>,
+    /// By [`Misfit`], in its order.
+    misfits: [Tally; Misfit::ALL.len()],
+}
+
+impl Tally {
+    fn note(&mut self, bytes: &[u8]) {
+        if self.count == 0 {
+            self.first = sample::quoted_bytes(bytes);
+        }
+        self.count += 1;
+    }
+}
+
+impl Complaints {
+    pub(crate) fn new(slots: usize) -> Complaints {
+        Complaints { no_numbers: vec![Tally::default(); slots], misfits: Default::default() }
+    }
+
+    pub(crate) fn note_no_number(&mut self, slot: Slot, value: &[u8]) {
+        self.no_numbers[slot].note(value);
+    }
+
+    pub(crate) fn note_misfit(&mut self, misfit: Misfit, line: &[u8]) {
+        self.misfits[misfit as usize].note(line);
+    }
+
+    /// The messages since the last call.
+    pub(crate) fn take(&mut self, fields: &Fields, format: LogFormat) -> Vec<String> {
+        let mut messages = Vec::new();
+        for (slot, tally) in self.no_numbers.iter_mut().enumerate() {
+            let Tally { count, first } = std::mem::take(tally);
+            if count > 0 {
+                let name = sample::quoted_bytes(fields.name(slot));
+                let what =
+                    if count == 1 { "value is not a number" } else { "values are not numbers" };
+                messages.push(format!("field {name}: {count} {what}, first {first}"));
+            }
+        }
+        for (tally, misfit) in self.misfits.iter_mut().zip(Misfit::ALL) {
+            let Tally { count, first } = std::mem::take(tally);
+            if count > 0 {
+                let what = if count == 1 { "line does" } else { "lines do" };
+                let (format, reason) = (format.name(), misfit.reason());
+                messages.push(format!(
+                    "{count} {what} not fit log format \"{format}\" ({reason}), first {first}"
+                ));
+            }
+        }
+        messages
+    }
+}

@@ -1,0 +1,184 @@
+//! Groups of aggregated lines, and how two partial results become one.
+//!
+//! Never sees a line: the aggregator finds the group and hands its cells the values.
+
+#[cfg(test)]
+mod tests;
+
+use std::{cmp::Ordering, hash::BuildHasher};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::{
+    cell::Cell,
+    query::{Aggregation, Query},
+    result,
+    table::ResultTable,
+};
+
+/// A partial result: one entry per group key. Merging is exact; the order of merging only matters
+/// to `last` and `len`, where the later wins.
+#[derive(Debug, Clone, Default)]
+pub struct Groups {
+    strict: bool,
+    columns: Vec<Aggregation>,
+    index: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+    groups: Vec<Group>,
+    /// All keys, one after the other.
+    keys: Vec<u8>,
+    /// As many as there are columns for each group.
+    cells: Vec<Cell>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    hash: u64,
+    key_start: usize,
+    key_end: usize,
+    /// Bytes at the end of the key that are not its text, see [`GroupKey`].
+    bounds: usize,
+    /// Lines that gave at least one column something.
+    samples: u64,
+}
+
+/// The values of the group fields in a reusable buffer: the values joined by `,`, which is what
+/// rows are ordered by, then (unless strict) where each but the last ends, so that `a,b` and `c`
+/// are not taken for `a` and `b,c`.
+#[derive(Debug, Default)]
+pub(crate) struct GroupKey {
+    bytes: Vec<u8>,
+    ends: Vec<u8>,
+    is_empty: bool,
+}
+
+impl GroupKey {
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.is_empty = true;
+    }
+
+    pub(crate) fn push(&mut self, value: &[u8]) {
+        if !self.is_empty {
+            self.ends.extend_from_slice(&self.bytes.len().to_le_bytes());
+            self.bytes.push(b',');
+        }
+        self.bytes.extend_from_slice(value);
+        self.is_empty = false;
+    }
+
+    fn finish(&mut self, strict: bool) -> usize {
+        if strict {
+            self.ends.clear();
+        }
+        self.bytes.extend_from_slice(&self.ends);
+        self.ends.len()
+    }
+}
+
+impl Groups {
+    /// No groups yet: something to merge increments into. `strict` as in `Aggregator::new`.
+    pub fn new(strict: bool) -> Groups {
+        Groups { strict, ..Groups::default() }
+    }
+
+    pub(crate) fn with_columns(columns: Vec<Aggregation>, strict: bool) -> Groups {
+        Groups { strict, columns, ..Groups::default() }
+    }
+
+    /// The cells of the group that a line belongs to; the line is counted as one of its samples.
+    pub(crate) fn add_sample(&mut self, key: &mut GroupKey) -> &mut [Cell] {
+        let bounds = key.finish(self.strict);
+        let group = self.find_or_insert(&key.bytes, bounds);
+        self.groups[group].samples += 1;
+        &mut self.cells[group * self.columns.len()..][..self.columns.len()]
+    }
+
+    fn find_or_insert(&mut self, key: &[u8], bounds: usize) -> usize {
+        let hash = self.hasher.hash_one(key);
+        let Groups { groups, keys, index, .. } = self;
+        let is_same = |&group: &usize| {
+            let group = &groups[group];
+            group.hash == hash && keys[group.key_start..group.key_end] == *key
+        };
+        if let Some(group) = index.find(hash, is_same) {
+            return *group;
+        }
+        let key_start = keys.len();
+        keys.extend_from_slice(key);
+        groups.push(Group { hash, key_start, key_end: keys.len(), bounds, samples: 0 });
+        index.insert_unique(hash, groups.len() - 1, |&group| groups[group].hash);
+        self.cells.extend(self.columns.iter().map(|column| Cell::new(*column)));
+        self.groups.len() - 1
+    }
+
+    /// All groups so far; what stays behind is empty and has the same columns.
+    pub(crate) fn take(&mut self) -> Groups {
+        let empty = Groups::with_columns(self.columns.clone(), self.strict);
+        let mut taken = std::mem::replace(self, empty);
+        if taken.strict {
+            taken.cells.iter_mut().for_each(Cell::settle_extremes);
+        }
+        taken
+    }
+
+    /// Adds what was aggregated since.
+    pub fn merge(&mut self, increment: Groups) {
+        if self.groups.is_empty() {
+            *self = increment;
+            return;
+        }
+        let strict = self.strict;
+        let width = self.columns.len();
+        let mut cells = increment.cells.into_iter();
+        for group in &increment.groups {
+            let key = &increment.keys[group.key_start..group.key_end];
+            let known = self.find_or_insert(key, group.bounds);
+            self.groups[known].samples += group.samples;
+            let known_cells = &mut self.cells[known * width..][..width];
+            // As many cells as the increment has columns, which are the same query's.
+            for (cell, later) in known_cells.iter_mut().zip(cells.by_ref()) {
+                cell.merge(later, strict);
+            }
+        }
+    }
+
+    /// Whether there is no group at all.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Number of groups.
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// The result as titles and sorted rows. `query` is the one that was aggregated by.
+    pub fn table(&self, query: &Query) -> ResultTable {
+        result::table(self, query)
+    }
+
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    pub(crate) fn cell(&self, group: usize, column: usize) -> &Cell {
+        &self.cells[group * self.columns.len() + column]
+    }
+
+    /// What one column of one group has come to, as a number.
+    pub(crate) fn number(&self, group: usize, column: usize) -> f64 {
+        self.cell(group, column).number(self.groups[group].samples, self.strict)
+    }
+
+    /// The order of two groups by their keys.
+    pub(crate) fn compare_keys(&self, left: usize, right: usize) -> Ordering {
+        let parts = |group: usize| {
+            let group = &self.groups[group];
+            self.keys[group.key_start..group.key_end]
+                .split_at(group.key_end - group.key_start - group.bounds)
+        };
+        parts(left).cmp(&parts(right))
+    }
+}

@@ -1,0 +1,129 @@
+//! Merging: where the lines were split must not show in the result.
+
+use expect_test::expect;
+
+use super::Groups;
+use crate::{fixture, random::Random};
+
+/// Of a part without the field, DTail takes 0 as its extreme.
+#[test]
+fn extremes_are_of_present_values_but_in_dtail_a_part_without_any_counts_as_0() {
+    let extremes = |strict| {
+        let query = "select g,min(x),max(x) group by g logformat generickv";
+        let (query, mut aggregator) = fixture::aggregator(query, strict);
+        aggregator.line(b"g=a|x=5");
+        aggregator.line(b"g=b|x=-5");
+        aggregator.line(b"g=c|y=1");
+        let mut groups = aggregator.take();
+        aggregator.line(b"g=a|y=1");
+        aggregator.line(b"g=b|y=1");
+        groups.merge(aggregator.take());
+        fixture::csv(&groups, &query)
+    };
+    expect![[r#"
+        g,min(x),max(x)
+        a,5.000000,5.000000
+        b,-5.000000,-5.000000
+        c,0.000000,0.000000
+    "#]]
+    .assert_eq(&extremes(false));
+    expect![[r#"
+        g,min(x),max(x)
+        a,0.000000,5.000000
+        b,-5.000000,0.000000
+        c,0.000000,0.000000
+    "#]]
+    .assert_eq(&extremes(true));
+}
+
+const EVERYTHING: &str = "select g,count(x),sum(x),min(x),max(x),avg(x),last(x),len(x),\
+                          percentage(x),percentile(x),x group by g,h order by sum(x) \
+                          logformat generickv";
+
+fn random_lines(random: &mut Random, is_integer: bool) -> Vec<String> {
+    let lines = 1 + random.below(60);
+    let line = |_| {
+        let number = random.below(20_000) as f64 - 10_000.0;
+        let number = match random.below(8) {
+            _ if is_integer => format!("{number}"),
+            0 => "abc".to_owned(),
+            1 => format!("{number}e{}", random.below(30)),
+            _ => format!("{}", number / 1000.0),
+        };
+        match random.below(5) {
+            0 => format!("g={}|h=1", random.below(3)),
+            _ => format!("g={}|x={number}", random.below(4)),
+        }
+    };
+    (0..lines).map(line).collect()
+}
+
+/// Every number but those of strict mode, which rounds as it goes and pollutes extremes.
+#[test]
+fn a_result_does_not_depend_on_where_the_input_was_split() {
+    let mut random = Random::new(5);
+    for round in 0..400 {
+        let strict = round % 4 == 0;
+        let lines = random_lines(&mut random, strict);
+        let query =
+            if strict { EVERYTHING.replace("min(x),max(x),", "") } else { EVERYTHING.to_owned() };
+        let (query, mut aggregator) = fixture::aggregator(&query, strict);
+        let mut whole = None;
+        for parts in 0..6 {
+            let mut groups = Groups::new(strict);
+            for line in &lines {
+                aggregator.line(line.as_bytes());
+                if parts > 0 && random.below(parts * 2) == 0 {
+                    groups.merge(aggregator.take());
+                }
+            }
+            groups.merge(aggregator.take());
+            let csv = fixture::csv(&groups, &query);
+            assert_eq!(*whole.get_or_insert_with(|| csv.clone()), csv, "{lines:?}");
+        }
+    }
+}
+
+/// `last` and `len` have an order by their nature; nothing else may.
+#[test]
+fn a_result_does_not_depend_on_the_order_of_its_parts() {
+    let query = "select g,count(x),sum(x),min(x),max(x),avg(x),percentage(x),percentile(x) \
+                 group by g logformat generickv";
+    let mut random = Random::new(9);
+    for _ in 0..300 {
+        let lines = random_lines(&mut random, false);
+        let (query, mut aggregator) = fixture::aggregator(query, false);
+        let mut parts = Vec::new();
+        for line in &lines {
+            aggregator.line(line.as_bytes());
+            if random.below(4) == 0 {
+                parts.push(aggregator.take());
+            }
+        }
+        parts.push(aggregator.take());
+        let merged = |parts: Vec<Groups>| {
+            let mut groups = Groups::default();
+            parts.into_iter().for_each(|part| groups.merge(part));
+            fixture::csv(&groups, &query)
+        };
+        let forward = merged(parts.clone());
+        parts.reverse();
+        assert_eq!(forward, merged(parts), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_was_taken_is_not_given_again() {
+    let (query, mut aggregator) =
+        fixture::aggregator("select count(*),sum(x) logformat generickv", false);
+    aggregator.line(b"x=1");
+    aggregator.line(b"x=z");
+    assert_eq!(fixture::csv(&aggregator.take(), &query), "count(*),sum(x)\n2,1.000000\n");
+    assert_eq!(aggregator.take_warnings().len(), 1);
+    assert!(aggregator.take().is_empty());
+    assert!(aggregator.take_warnings().is_empty());
+    aggregator.line(b"x=5");
+    let groups = aggregator.take();
+    assert_eq!(groups.len(), 1);
+    assert_eq!(fixture::csv(&groups, &query), "count(*),sum(x)\n1,5.000000\n");
+}

@@ -1,0 +1,35 @@
+//! The query language of the log tools: parsing, log formats, aggregation, merging of partial
+//! results, and rendering of result tables to a writer the caller owns.
+//!
+//! Never does I/O of its own, knows neither sessions nor hosts other than by the facts handed in.
+//! The way of a line: [`Query`] and [`LogFormat`] make an [`Aggregator`], which turns lines into
+//! increments of [`Groups`]; increments merge, and merged groups become a [`ResultTable`].
+
+mod aggregator;
+mod cell;
+mod complaints;
+mod fields;
+mod filter;
+#[cfg(test)]
+mod fixture;
+mod format;
+mod groups;
+mod lex;
+mod number;
+mod parse;
+mod plan;
+mod query;
+#[cfg(test)]
+mod random;
+mod result;
+mod sample;
+mod set;
+mod sum;
+mod table;
+mod warnings;
+
+pub use aggregator::{Aggregator, HostFacts};
+pub use format::{LogFormat, UnknownFormat};
+pub use groups::Groups;
+pub use query::{Outfile, Query, QueryError};
+pub use table::{Paint, ResultTable, TableStyle};

@@ -1,0 +1,154 @@
+//! The searcher against a reference that looks at one line after the other.
+
+use std::collections::VecDeque;
+
+use super::{Progress, Searcher, Selected, Wanted, lines};
+use crate::pattern::Pattern;
+
+/// What DTail's description says, one line at a time. `matches` is the pattern by hand.
+fn reference(input: &[u8], wanted: Wanted, matches: impl Fn(&[u8]) -> bool) -> Selected {
+    let mut out = Selected::default();
+    let mut earlier: VecDeque<(u64, &[u8])> = VecDeque::new();
+    let mut owed = 0;
+    let mut selected = 0;
+    let mut print = |number: u64, line: &[u8]| {
+        out.bytes.extend_from_slice(line);
+        if wanted.numbers {
+            out.numbers.push(number);
+        }
+    };
+    for (line, number) in input.split_inclusive(|&byte| byte == b'\n').zip(1..) {
+        let full = wanted.max > 0 && selected == wanted.max;
+        if matches(line.strip_suffix(b"\n").unwrap_or(line)) {
+            if full {
+                break;
+            }
+            earlier.drain(..).for_each(|(number, line)| print(number, line));
+            print(number, line);
+            selected += 1;
+            owed = wanted.after;
+        } else if owed > 0 {
+            print(number, line);
+            owed -= 1;
+        } else if !full {
+            earlier.push_back((number, line));
+            if earlier.len() > wanted.before {
+                earlier.pop_front();
+            }
+        }
+    }
+    out
+}
+
+/// Searches blocks of about `block_size` bytes, cut behind newlines.
+fn search_in_blocks(searcher: &Searcher, input: &[u8], block_size: usize) -> Selected {
+    let mut out = Selected::default();
+    let mut progress = Progress::default();
+    let mut start = 0;
+    while start < input.len() {
+        let least = (start + block_size - 1).min(input.len() - 1);
+        let end = input[least..].iter().position(|&byte| byte == b'\n');
+        let end = end.map_or(input.len(), |newline| least + newline + 1);
+        searcher.search(&mut progress, &input[start..end], &mut out);
+        start = end;
+    }
+    out
+}
+
+/// A small generator of numbers: the same on every machine.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// Text of a few lines out of few bytes, so that matches and empty lines are frequent.
+fn text(numbers: &mut Numbers) -> Vec<u8> {
+    let length = numbers.below(60);
+    (0..length).map(|_| b"ab\n\nx\xff"[numbers.below(6) as usize]).collect()
+}
+
+#[track_caller]
+fn check_all_options(pattern: &str, rounds: usize, matches: impl Fn(&[u8]) -> bool) {
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..rounds {
+        let input = text(&mut numbers);
+        let wanted = Wanted {
+            before: numbers.below(4) as usize,
+            after: numbers.below(4) as usize,
+            max: numbers.below(4),
+            numbers: numbers.below(2) == 0,
+        };
+        let invert = numbers.below(2) == 0;
+        let expected = reference(&input, wanted, |line| matches(line) != invert);
+        let compiled = Pattern::new(pattern, invert).expect("the pattern is good");
+        let searcher = Searcher::new(compiled, wanted);
+        for block_size in 1..=input.len() + 1 {
+            let found = search_in_blocks(&searcher, &input, block_size);
+            let case = format!(
+                "{pattern:?} invert={invert} {wanted:?} blocks of {block_size} in \"{}\"",
+                input.escape_ascii()
+            );
+            assert_eq!(found, expected, "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_literal_agrees_with_the_reference() {
+    check_all_options("a", 1000, |line| line.contains(&b'a'));
+    check_all_options("ab", 1000, |line| line.windows(2).any(|pair| pair == b"ab"));
+}
+
+#[test]
+fn an_expression_agrees_with_the_reference() {
+    check_all_options("^[ab]", 600, |line| line.first().is_some_and(|byte| b"ab".contains(byte)));
+    check_all_options("b$", 600, |line| line.last() == Some(&b'b'));
+    check_all_options("^$", 600, <[u8]>::is_empty);
+    check_all_options("a.", 600, |line| line.iter().rev().skip(1).any(|&byte| byte == b'a'));
+    check_all_options("a[^x]*x", 600, |line| {
+        let first = line.iter().position(|&byte| byte == b'a');
+        first.is_some_and(|at| line[at..].contains(&b'x'))
+    });
+}
+
+#[test]
+fn everything_agrees_with_the_reference() {
+    check_all_options(".", 600, |_| true);
+}
+
+#[test]
+fn progress_counts_lines_and_selections() {
+    let wanted = Wanted { max: 2, numbers: true, ..Wanted::default() };
+    let searcher = Searcher::new(Pattern::literal(b"a"), wanted);
+    let mut progress = Progress::default();
+    let mut out = Selected::default();
+    searcher.search(&mut progress, b"a\nb\n", &mut out);
+    assert_eq!((progress.selected(), progress.lines(), progress.is_done()), (1, 2, false));
+    searcher.search(&mut progress, b"c\na\na\n", &mut out);
+    assert_eq!((progress.selected(), progress.lines(), progress.is_done()), (2, 5, true));
+    assert_eq!(out.numbers, [1, 4]);
+}
+
+#[test]
+fn lines_come_without_newlines() {
+    let show = |block: &'static [u8]| lines(block).collect::<Vec<_>>();
+    assert_eq!(show(b"a\n\nb\n"), [&b"a"[..], b"", b"b"]);
+    assert_eq!(show(b"a\r\nb"), [&b"a\r"[..], b"b"]);
+    assert!(show(b"").is_empty());
+}
+
+#[test]
+fn a_whole_block_counts_its_lines() {
+    let searcher = Searcher::new(Pattern::literal(b""), Wanted::default());
+    assert!(searcher.selects_everything());
+    let mut progress = Progress::default();
+    assert_eq!(searcher.pass_whole(&mut progress, b"a\nb\n"), 1);
+    assert_eq!(searcher.pass_whole(&mut progress, b"c\n"), 3);
+    assert_eq!((progress.selected(), progress.lines()), (3, 3));
+}

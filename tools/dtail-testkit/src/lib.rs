@@ -1,0 +1,15 @@
+//! What tests of whole programs need: a folder that survives a failure, a command runner that
+//! tells everything when an expectation fails, waiting for a condition with a named limit.
+//! It is never linked into a program.
+
+mod finished;
+mod program;
+mod running;
+mod scratch;
+mod wait;
+
+pub use finished::Finished;
+pub use program::{Program, Stdin};
+pub use running::{Running, Signal};
+pub use scratch::Scratch;
+pub use wait::wait_until;

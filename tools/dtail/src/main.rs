@@ -1,0 +1,2 @@
+//! dtail: being written.
+fn main() {}

@@ -1,0 +1,271 @@
+//! One typed `cargo build`: the command and the paths of its results come from the same values.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use xshell::{Cmd, cmd};
+
+use crate::ctx::{Artefact, Ctx};
+use crate::fault::{Fault, refuse};
+use crate::flags::{self, Flavour};
+use crate::{atomic, digest};
+
+/// The cargo profile of every flavour; `[profile.dist]` in the workspace's Cargo.toml.
+pub(crate) const CARGO_PROFILE: &str = "dist";
+
+/// What is built: the same packages in every flavour, or features (and with them every symbol
+/// name) could differ; the binaries may be fewer.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    pub(crate) packages: Vec<String>,
+    pub(crate) bins: Vec<String>,
+    pub(crate) target: String,
+}
+
+/// A built program. Only `build` makes one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Bin {
+    pub(crate) tool: String,
+    pub(crate) path: PathBuf,
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
+}
+
+/// The programs of one flavour.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Bins {
+    pub(crate) rustflags: Vec<String>,
+    pub(crate) bins: Vec<Bin>,
+}
+
+impl Bins {
+    /// The program of `tool`.
+    pub(crate) fn of(&self, tool: &str) -> Result<&Bin> {
+        self.bins
+            .iter()
+            .find(|bin| bin.tool == tool)
+            .with_context(|| format!("{tool} was not built; run again without --from"))
+    }
+}
+
+impl Artefact for Bins {
+    fn verify(&self) -> Result<()> {
+        for bin in &self.bins {
+            anyhow::ensure!(
+                digest::of_file(&bin.path)? == bin.sha256,
+                "{} has changed since it was built",
+                bin.path.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Where one build puts things: `name` keeps builds with different profiles apart.
+pub(crate) struct Place {
+    target_dir: PathBuf,
+    config: PathBuf,
+    stray: PathBuf,
+    log: String,
+}
+
+impl Place {
+    /// The place of `flavour`'s build below the output folder.
+    pub(crate) fn of(ctx: &Ctx, flavour: &Flavour) -> Self {
+        let name = flavour.name();
+        Self {
+            target_dir: ctx.out_dir.join("build").join(name),
+            config: ctx.out_dir.join("build").join(format!("{name}.toml")),
+            stray: ctx.out_dir.join("stray"),
+            log: format!("build-{name}"),
+        }
+    }
+
+    /// Cargo's target folder.
+    pub(crate) fn target_dir(&self) -> &Path {
+        &self.target_dir
+    }
+
+    /// The configuration file that holds the flags.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// Where an instrumented program writes when nobody told it where.
+    pub(crate) fn stray(&self) -> &Path {
+        &self.stray
+    }
+}
+
+/// The cargo command of a build. Pure: `--dry-run` prints it.
+pub(crate) fn command<'a>(ctx: &'a Ctx, selection: &Selection, place: &Place) -> Cmd<'a> {
+    let Selection { packages, bins, target } = selection;
+    let Place { target_dir, config, .. } = place;
+    let packages = packages.iter().flat_map(|name| ["--package", name]);
+    let bins = bins.iter().flat_map(|name| ["--bin", name]);
+    cmd!(
+        ctx.sh,
+        "cargo build --locked --profile {CARGO_PROFILE} --target {target} --target-dir {target_dir}
+         --config {config} {packages...} {bins...} --message-format json-render-diagnostics"
+    )
+}
+
+/// Builds the selected programs in one flavour.
+pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Result<Bins> {
+    let place = Place::of(ctx, flavour);
+    let rustflags = flavour.rustflags(&place.stray);
+    atomic::write(&place.config, flags::config_file(&rustflags).as_bytes())?;
+    let messages = ctx.run(command(ctx, selection, &place), &place.log)?;
+    let mut executables = executables(&messages);
+    let mut bins = Vec::new();
+    for tool in &selection.bins {
+        let path = executables
+            .remove(tool)
+            .with_context(|| format!("cargo built no program named {tool}"))?;
+        let sha256 = digest::of_file(&path)?;
+        let bytes = std::fs::metadata(&path)?.len();
+        bins.push(Bin { tool: tool.clone(), path, sha256, bytes });
+    }
+    Ok(Bins { rustflags, bins })
+}
+
+/// Reads cargo's JSON messages: binary name → path of the executable.
+fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
+    let artefact = |line: &str| -> Option<(String, PathBuf)> {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        let executable = message.get("executable")?.as_str()?;
+        let name = message.get("target")?.get("name")?.as_str()?;
+        Some((name.to_owned(), executable.into()))
+    };
+    messages.lines().filter_map(artefact).collect()
+}
+
+/// What `cargo metadata` knows about the packages that the programs are built from.
+pub(crate) struct Sources {
+    /// Package name → folder, for the local packages in the programs' dependency closure.
+    local: BTreeMap<String, PathBuf>,
+    /// The settings of `[profile.dist]` and the profiles it inherits from, as written.
+    pub(crate) cargo_profile: toml::Table,
+}
+
+impl Sources {
+    /// Reads the workspace in `root`. A program without a local package is a usage error.
+    pub(crate) fn read(ctx: &Ctx, packages: &[String]) -> Result<Self> {
+        let text = ctx
+            .ask(Path::new("cargo"), &["metadata", "--locked", "--format-version", "1"])
+            .map_err(|error| refuse(Fault::Usage, format!("{error:#}")))?;
+        let metadata: Metadata = serde_json::from_str(&text).context("cargo metadata")?;
+        let manifest: toml::Table = std::fs::read_to_string(ctx.root.join("Cargo.toml"))?
+            .parse()
+            .context("cannot read Cargo.toml")?;
+        let profiles = manifest.get("profile").and_then(|p| p.as_table());
+        let Some(profiles) = profiles.filter(|p| p.contains_key(CARGO_PROFILE)) else {
+            return Err(refuse(
+                Fault::Usage,
+                format!(
+                    "Cargo.toml has no [profile.{CARGO_PROFILE}]; add one that inherits release"
+                ),
+            ));
+        };
+        let cargo_profile = profiles
+            .iter()
+            .filter(|(name, _)| [CARGO_PROFILE, "release"].contains(&name.as_str()))
+            .map(|(name, settings)| (name.clone(), settings.clone()))
+            .collect();
+        Ok(Self { local: metadata.closure(packages)?, cargo_profile })
+    }
+
+    /// The digest of every file the programs are built from: paths and contents, in path order.
+    pub(crate) fn digest(&self, root: &Path) -> Result<String> {
+        let mut files = vec![root.join("Cargo.toml")];
+        for folder in self.local.values() {
+            let entries = walkdir::WalkDir::new(folder).into_iter().filter_entry(|entry| {
+                // Tests and build outputs do not end up in the programs.
+                !["target", "tests", ".git"].iter().any(|skip| entry.file_name() == *skip)
+            });
+            for entry in entries {
+                let entry = entry.context("cannot walk the sources")?;
+                if entry.file_type().is_file() {
+                    files.push(entry.into_path());
+                }
+            }
+        }
+        files.sort();
+        files.dedup();
+        let mut all = digest::Digest::default();
+        for file in files {
+            let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().into_owned();
+            all.update(format!("{name}\0{}\n", digest::of_file(&file)?).as_bytes());
+        }
+        Ok(all.finish())
+    }
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    source: Option<String>,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    path: Option<PathBuf>,
+    kind: Option<String>,
+}
+
+impl Metadata {
+    fn closure(&self, roots: &[String]) -> Result<BTreeMap<String, PathBuf>> {
+        let mut found = BTreeMap::new();
+        let mut pending: Vec<&str> = roots.iter().map(String::as_str).collect();
+        while let Some(name) = pending.pop() {
+            if found.contains_key(name) {
+                continue;
+            }
+            let package = self.packages.iter().find(|p| p.name == name && p.source.is_none());
+            let Some(package) = package else {
+                return Err(refuse(
+                    Fault::Usage,
+                    format!("no package named {name} in the workspace"),
+                ));
+            };
+            let folder = package.manifest_path.parent().unwrap_or(Path::new("")).to_owned();
+            found.insert(package.name.clone(), folder);
+            pending.extend(
+                package
+                    .dependencies
+                    .iter()
+                    .filter(|d| d.path.is_some() && d.kind.as_deref() != Some("dev"))
+                    .map(|d| d.name.as_str()),
+            );
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executables_are_read_from_the_messages_of_programs_only() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"lib"},"executable":null}"#,
+            "\nnot json\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"dcat"},"executable":"/t/dcat"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        let found = executables(messages);
+        assert_eq!(found, BTreeMap::from([("dcat".to_owned(), PathBuf::from("/t/dcat"))]));
+    }
+}

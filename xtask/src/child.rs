@@ -1,0 +1,224 @@
+//! Child processes: every one in a process group of its own, so that Ctrl-C, SIGTERM and time
+//! limits end it together with whatever it started. Owns no knowledge of what is being run.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::fault::{Fault, refuse};
+
+/// How long a child may take to end after SIGTERM before it gets SIGKILL.
+const GRACE: Duration = Duration::from_secs(5);
+/// How much of a child's error output is kept for messages, in bytes.
+const ERROR_TAIL: usize = 64 * 1024;
+
+/// The process groups that run now, and whether the user has asked us to stop.
+#[derive(Clone, Default)]
+pub(crate) struct Children {
+    interrupted: Arc<AtomicBool>,
+    groups: Arc<Mutex<BTreeSet<i32>>>,
+}
+
+/// How a finished child ended.
+pub(crate) struct Finished {
+    /// The exit code as a shell states it: 128 + n after signal n.
+    pub(crate) code: i32,
+    /// The time limit passed and the child was ended.
+    pub(crate) timed_out: bool,
+    /// The last part of its standard error, lossy UTF-8.
+    pub(crate) stderr: String,
+    /// From start to exit.
+    pub(crate) wall: Duration,
+}
+
+impl Children {
+    /// Starts watching for SIGINT, SIGTERM and SIGHUP; the first one ends every child.
+    pub(crate) fn watch() -> Result<Self> {
+        let children = Self::default();
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+            .context("cannot watch for signals")?;
+        let watched = children.clone();
+        std::thread::spawn(move || {
+            for _signal in signals.forever() {
+                // A second signal means that SIGTERM was not enough.
+                let again = watched.interrupted.swap(true, Ordering::SeqCst);
+                watched.signal_all(if again { Signal::KILL } else { Signal::TERM });
+            }
+        });
+        Ok(children)
+    }
+
+    /// An error once the user has asked us to stop.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.interrupted.load(Ordering::SeqCst) {
+            return Err(refuse(Fault::Interrupted, "interrupted; nothing half-written was kept"));
+        }
+        Ok(())
+    }
+
+    /// Starts `command` in its own process group, without standard input unless it has one.
+    pub(crate) fn spawn(&self, command: &mut Command) -> Result<Running> {
+        self.check()?;
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child =
+            command.process_group(0).spawn().with_context(|| format!("cannot run {program}"))?;
+        let running = Running { children: self.clone(), child, started: Instant::now() };
+        self.lock().insert(running.group());
+        // A signal between the check and the insertion must not leave the child behind.
+        if self.interrupted.load(Ordering::SeqCst) {
+            running.signal(Signal::TERM);
+        }
+        Ok(running)
+    }
+
+    fn signal_all(&self, signal: Signal) {
+        for &group in self.lock().iter() {
+            signal_group(group, signal);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A started child; dropping it ends its whole group.
+pub(crate) struct Running {
+    children: Children,
+    child: Child,
+    started: Instant,
+}
+
+impl Running {
+    /// The child's standard output, if it was piped and not taken before.
+    pub(crate) fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Sends `signal` to the child's process group.
+    pub(crate) fn signal(&self, signal: Signal) {
+        signal_group(self.group(), signal);
+    }
+
+    /// Waits for the end, for at most `limit`; hands each line of standard error to `on_line`.
+    pub(crate) fn finish(
+        mut self,
+        limit: Option<Duration>,
+        mut on_line: impl FnMut(&str) + Send,
+    ) -> Result<Finished> {
+        let stderr = self.child.stderr.take();
+        let (ended, watch) = sync_channel::<()>(1);
+        let group = self.group();
+        let (status, timed_out, stderr) = std::thread::scope(|scope| {
+            let watchdog = scope.spawn(move || limit.is_some_and(|l| kill_after(group, l, &watch)));
+            let reader =
+                scope.spawn(move || stderr.map_or(String::new(), |s| tail(s, &mut on_line)));
+            let status = self.child.wait();
+            drop(ended);
+            let timed_out = watchdog.join().unwrap_or(false);
+            (status, timed_out, reader.join().unwrap_or_default())
+        });
+        let wall = self.started.elapsed();
+        let status = status.context("cannot wait for a child process")?;
+        self.children.check()?;
+        Ok(Finished { code: shell_code(status), timed_out, stderr, wall })
+    }
+
+    fn group(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Also reaches grandchildren that outlived the child; an empty group is not an error.
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            self.signal(Signal::KILL);
+            drop(self.child.wait());
+        }
+        self.children.lock().remove(&self.group());
+    }
+}
+
+/// Ends the group when nobody says within `limit` that it has ended by itself.
+fn kill_after(group: i32, limit: Duration, ended: &std::sync::mpsc::Receiver<()>) -> bool {
+    if ended.recv_timeout(limit) != Err(RecvTimeoutError::Timeout) {
+        return false;
+    }
+    signal_group(group, Signal::TERM);
+    if ended.recv_timeout(GRACE) == Err(RecvTimeoutError::Timeout) {
+        signal_group(group, Signal::KILL);
+    }
+    true
+}
+
+fn signal_group(group: i32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(group) {
+        // The group may have ended meanwhile, which is what we want.
+        let _ended_already = kill_process_group(pid, signal);
+    }
+}
+
+fn tail(stream: impl Read, on_line: &mut impl FnMut(&str)) -> String {
+    let mut kept = String::new();
+    let mut line = Vec::new();
+    let mut reader = BufReader::new(stream);
+    while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+        let text = String::from_utf8_lossy(&line);
+        on_line(text.trim_end());
+        kept.push_str(&text);
+        if kept.len() > 2 * ERROR_TAIL {
+            let mut cut = kept.len() - ERROR_TAIL;
+            while !kept.is_char_boundary(cut) {
+                cut += 1;
+            }
+            kept.drain(..cut);
+        }
+        line.clear();
+    }
+    kept
+}
+
+fn shell_code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+/// Standard input from nowhere, output and errors piped: how most children are run.
+pub(crate) fn piped(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(script: &str, limit: Option<Duration>, code: i32, timed_out: bool, stderr: &str) {
+        let mut command = Command::new("sh");
+        piped(command.args(["-c", script]));
+        let running = Children::default().spawn(&mut command).unwrap();
+        let finished = running.finish(limit, |_| {}).unwrap();
+        assert_eq!((finished.code, finished.timed_out), (code, timed_out));
+        assert_eq!(finished.stderr, stderr);
+    }
+
+    #[test]
+    fn exit_codes_signals_and_errors_are_told_as_a_shell_does() {
+        check("exit 3", None, 3, false, "");
+        check("echo bad >&2; kill -KILL $$", None, 137, false, "bad\n");
+    }
+
+    #[test]
+    fn a_time_limit_ends_the_child_and_its_children() {
+        check("sleep 600 & wait", Some(Duration::from_millis(50)), 143, true, "");
+    }
+}

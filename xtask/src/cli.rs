@@ -1,0 +1,196 @@
+//! The command tree as clap types; the doc comments are the help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Builds, trains, proves and installs profile-guided binaries of this workspace.
+///
+/// Exit codes: 0 ok · 1 a build or command failed · 2 usage · 3 toolchain unsuitable ·
+/// 4 training integrity · 5 profile quality · 6 stale profile · 7 optimised program differs or
+/// is slower · 10 this machine (disk, files) · 130 interrupted.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, subcommand_required = true)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// The whole pipeline: build, train, merge, build again, verify, compare, report; the
+    /// accepted profiles are then written to --profile-dir
+    Pgo(Pipeline),
+    /// The same in minutes: small data, few rounds; leaves --profile-dir alone
+    PgoQuick(Pipeline),
+    /// Train and refresh the profiles in --profile-dir; no optimised build, no comparison
+    PgoGenerate(Pipeline),
+    /// Build with the profiles in --profile-dir, without training
+    BuildPgo(Build),
+    /// Install what build-pgo made, stripped, with its manifest inside
+    InstallPgo(Install),
+    /// Show a tool's profile, a profile file, or the profile an installed program was built with
+    PgoShow(Show),
+    /// Remove what the pipeline made; profiles in --profile-dir stay
+    PgoClean(Clean),
+    /// Make the inputs of the workloads, nothing else
+    PgoInputs(Pipeline),
+    /// Check the toolchain and the machine, mend what can be mended, say how to mend the rest
+    Doctor(Doctor),
+    /// Run one workload case with a program of your choice and print what it did
+    RunCase(RunCase),
+    /// Check the rules of the house and report every offence
+    Tidy,
+    /// Everything CI checks: fmt, clippy, tests, tidy, a tiny pgo run and its gates
+    Ci(Ci),
+}
+
+/// What the commands of the family share.
+#[derive(Args, Clone)]
+pub(crate) struct Common {
+    /// Tools to work on (default: every tool with a file in workloads/)
+    #[arg(value_name = "TOOL")]
+    pub(crate) tools: Vec<String>,
+    /// Folder of the profiles, below it one folder per target
+    #[arg(long, value_name = "DIR", default_value = "pgo-profiles")]
+    pub(crate) profile_dir: PathBuf,
+    /// Folder of everything that is made [default: target/pgo, pgo-quick: target/pgo-quick]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: Option<PathBuf>,
+    /// Target triple to build for (default: this machine's)
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<String>,
+    /// One profile and one build per tool, instead of one family profile for all
+    #[arg(long)]
+    pub(crate) per_tool: bool,
+    /// Print the commands, in a form that can be pasted, and run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Show the output of every command
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Workspace to work on: a folder with Cargo.toml and workloads/ (default: this one)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspace: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Pipeline {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Training runs of each case [default: 3, pgo-quick: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) iterations: Option<u32>,
+    /// Lines of an input of scale 1 [default: 500000, pgo-quick: 100000]
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub(crate) data_size: Option<u64>,
+    /// Rounds of the comparison [default: 25, pgo-quick: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    pub(crate) rounds: Option<u32>,
+    /// Train on your own log files (quote the pattern); half of each file is kept for evaluation
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) corpus: Option<String>,
+    /// Take up an earlier run at this stage (see the stage table)
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) from: Option<String>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Build {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Install the result too
+    #[arg(long)]
+    pub(crate) install: bool,
+    /// Where --install puts it (default: Cargo's home, usually ~/.cargo)
+    #[arg(long, value_name = "DIR", requires = "install")]
+    pub(crate) prefix: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Install {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Programs go to DIR/bin (default: Cargo's home, usually ~/.cargo)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) prefix: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Show {
+    /// A tool's name, a .profdata or .profraw file, or an installed program
+    #[arg(value_name = "TOOL|FILE")]
+    pub(crate) what: PathBuf,
+    /// How many hot functions to list
+    #[arg(short = 'n', long, default_value_t = 15)]
+    pub(crate) top: usize,
+    /// Folder of the profiles
+    #[arg(long, value_name = "DIR", default_value = "pgo-profiles")]
+    pub(crate) profile_dir: PathBuf,
+    /// Target triple of the profile (default: this machine's)
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Clean {
+    /// Folder to remove [default: target/pgo and target/pgo-quick]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Doctor {
+    /// Only look, change nothing
+    #[arg(long)]
+    pub(crate) no_mend: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RunCase {
+    /// The tool whose case it is
+    pub(crate) tool: String,
+    /// The case's name, as in workloads/<tool>.toml
+    pub(crate) case: String,
+    /// The program to run
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bin: PathBuf,
+    #[command(flatten)]
+    pub(crate) inputs: CaseInputs,
+}
+
+/// Which inputs a single case reads; must equal the run that made them.
+#[derive(Args, Clone)]
+pub(crate) struct CaseInputs {
+    /// Lines of an input of scale 1
+    #[arg(long, value_name = "LINES", default_value_t = 100_000)]
+    pub(crate) data_size: u64,
+    /// Where inputs are made and kept
+    #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+    pub(crate) out_dir: PathBuf,
+    /// Your own log files instead of generated ones
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) corpus: Option<String>,
+    /// Workspace whose workloads/ are meant (default: this one)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspace: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Ci {
+    /// Run only these steps (fmt, clippy, test, tidy, pgo)
+    #[arg(value_name = "STEP")]
+    pub(crate) steps: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,160 @@
+//! hyperfine as the executor of single runs, and its JSON: read from it, and written in its form.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use xshell::{Cmd, cmd};
+
+use crate::compare::statistics::median;
+use crate::ctx::Ctx;
+
+/// One command of one hyperfine call.
+pub(crate) struct Arm {
+    pub(crate) name: &'static str,
+    /// Program and arguments.
+    pub(crate) words: Vec<String>,
+}
+
+/// `{"results": […]}`: all of hyperfine's export.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Export {
+    pub(crate) results: Vec<Measurement>,
+}
+
+/// One command's runs. Field names and units (seconds, bytes) are hyperfine's.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Measurement {
+    pub(crate) command: String,
+    pub(crate) mean: f64,
+    pub(crate) stddev: Option<f64>,
+    pub(crate) median: f64,
+    pub(crate) user: f64,
+    pub(crate) system: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    pub(crate) times: Vec<f64>,
+    /// Since hyperfine 1.20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) memory_usage_byte: Vec<u64>,
+    #[serde(default)]
+    pub(crate) exit_codes: Vec<Option<i32>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
+/// One round: every arm once, in the given order, no shell, output through a pipe (greps take a
+/// short cut when their output is /dev/null).
+pub(crate) fn command<'a>(
+    ctx: &'a Ctx,
+    hyperfine: &Path,
+    arms: &[&Arm],
+    stdin: Option<&Path>,
+    export: &Path,
+) -> Cmd<'a> {
+    let named: Vec<String> = arms
+        .iter()
+        .flat_map(|arm| ["--command-name".to_owned(), arm.name.to_owned(), quoted(&arm.words)])
+        .collect();
+    let input: Vec<String> =
+        stdin.map(|path| format!("--input={}", path.display())).into_iter().collect();
+    cmd!(
+        ctx.sh,
+        "{hyperfine} -N --runs 1 --warmup 0 --style none --output pipe --ignore-failure
+         --export-json {export} {input...} {named...}"
+    )
+}
+
+/// Reads one round's export: arm name → its single run.
+pub(crate) fn read(export: &Path) -> Result<BTreeMap<String, Measurement>> {
+    let context = || format!("cannot read hyperfine's {}", export.display());
+    let bytes = std::fs::read(export).with_context(context)?;
+    let export: Export = serde_json::from_slice(&bytes).with_context(context)?;
+    Ok(export.results.into_iter().map(|result| (result.command.clone(), result)).collect())
+}
+
+/// Pools single runs of one arm into one result, in the order they were made.
+pub(crate) fn pool(command: &str, runs: &[Measurement], arm: &str) -> Measurement {
+    let times: Vec<f64> = runs.iter().flat_map(|run| run.times.iter().copied()).collect();
+    let mean_of =
+        |of: fn(&Measurement) -> f64| runs.iter().map(of).sum::<f64>() / runs.len().max(1) as f64;
+    let mean = times.iter().sum::<f64>() / times.len().max(1) as f64;
+    let squares: f64 = times.iter().map(|time| (time - mean).powi(2)).sum();
+    Measurement {
+        command: command.to_owned(),
+        mean,
+        stddev: (times.len() > 1).then(|| (squares / (times.len() - 1) as f64).sqrt()),
+        median: median(&times),
+        user: mean_of(|run| run.user),
+        system: mean_of(|run| run.system),
+        min: times.iter().copied().fold(f64::INFINITY, f64::min),
+        max: times.iter().copied().fold(0.0, f64::max),
+        memory_usage_byte: runs.iter().flat_map(|run| run.memory_usage_byte.clone()).collect(),
+        exit_codes: runs.iter().flat_map(|run| run.exit_codes.clone()).collect(),
+        parameters: BTreeMap::from([("arm".to_owned(), arm.to_owned())]),
+        times,
+    }
+}
+
+/// Words for hyperfine, which splits a command as a POSIX shell would.
+fn quoted(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=:+@%".contains(c);
+    let quote = |word: &String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    words.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shells_splitting() {
+        let words = ["a", "", "it's", "b c", "$x", "[0-9]{3}"].map(str::to_owned);
+        assert_eq!(quoted(&words), r"a '' 'it'\''s' 'b c' '$x' '[0-9]{3}'");
+    }
+
+    #[test]
+    fn pooled_runs_have_hyperfines_fields() {
+        let run = |time: f64| Measurement {
+            command: "x".into(),
+            mean: time,
+            stddev: None,
+            median: time,
+            user: time / 2.0,
+            system: 0.0,
+            min: time,
+            max: time,
+            times: vec![time],
+            memory_usage_byte: vec![7],
+            exit_codes: vec![Some(0)],
+            parameters: BTreeMap::new(),
+        };
+        let pooled = pool("dcat x", &[run(1.0), run(2.0), run(6.0)], "pgo");
+        assert_eq!((pooled.mean, pooled.median, pooled.min, pooled.max), (3.0, 2.0, 1.0, 6.0));
+        assert_eq!(pooled.user, 1.5);
+        assert!((pooled.stddev.unwrap() - 7.0_f64.sqrt()).abs() < 1e-12);
+        let json = serde_json::to_value(&pooled).unwrap();
+        for field in [
+            "command",
+            "mean",
+            "stddev",
+            "median",
+            "user",
+            "system",
+            "min",
+            "max",
+            "times",
+            "exit_codes",
+            "parameters",
+        ] {
+            assert!(json.get(field).is_some(), "{field}");
+        }
+    }
+}

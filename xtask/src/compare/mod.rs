@@ -1,0 +1,5 @@
+//! Comparing programs: rounds through hyperfine, a placebo arm, intervals and verdicts.
+
+pub(crate) mod hyperfine;
+pub(crate) mod rounds;
+pub(crate) mod statistics;

@@ -1,0 +1,280 @@
+//! The comparison: every evaluation case in rounds, each arm once per round in a drawn order,
+//! judged against a placebo, which is a byte copy of the baseline.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::cargo::Bins;
+use crate::compare::hyperfine::{self, Arm, Export, Measurement};
+use crate::compare::statistics::{Estimate, Verdict, estimate, geometric_mean, log_ratios};
+use crate::ctx::Ctx;
+use crate::fault::{Fault, refuse};
+use crate::progress::Progress;
+use crate::random::Random;
+use crate::toolchain::Hyperfine;
+use crate::workload::case::Job;
+use crate::workload::inputs::Inputs;
+use crate::workload::{Case, Kind, Measure, Workloads};
+use crate::{atomic, digest};
+
+/// The order of arms within rounds and all bootstrap samples come from this seed.
+const SEED: u64 = 2026;
+/// The arms and their folders; the names are of equal length, so that arguments are too.
+const ARMS: [(&str, &str); 3] = [("baseline", "a"), ("placebo", "b"), ("pgo", "c")];
+
+/// What a comparison needs beside the programs.
+pub(crate) struct Setup<'a> {
+    pub(crate) ctx: &'a Ctx,
+    pub(crate) hyperfine: &'a Hyperfine,
+    pub(crate) workloads: &'a Workloads,
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) rounds: u32,
+    /// The options that `run-case` needs to find the same inputs.
+    pub(crate) case_options: Vec<String>,
+}
+
+/// The result for one case.
+#[derive(Debug, Serialize)]
+pub(crate) struct CaseResult {
+    pub(crate) tool: String,
+    pub(crate) case: String,
+    /// "wall" or "cpu".
+    pub(crate) measure: &'static str,
+    /// Median seconds of the baseline.
+    pub(crate) baseline_s: f64,
+    pub(crate) pgo: Estimate,
+    pub(crate) placebo: Estimate,
+    pub(crate) verdict: Verdict,
+    /// Peak resident memory in bytes, when this hyperfine measures it.
+    pub(crate) baseline_memory: Option<u64>,
+    pub(crate) pgo_memory: Option<u64>,
+    /// Where the raw times are, in hyperfine's form.
+    pub(crate) times: PathBuf,
+    #[serde(skip)]
+    ratios: Vec<f64>,
+    #[serde(skip)]
+    placebo_ratios: Vec<f64>,
+}
+
+/// The result over all cases of one tool, or of all tools.
+#[derive(Debug, Serialize)]
+pub(crate) struct Mean {
+    pub(crate) name: String,
+    pub(crate) pgo: Estimate,
+    pub(crate) placebo: Estimate,
+}
+
+/// The whole comparison.
+#[derive(Debug, Serialize)]
+pub(crate) struct Comparison {
+    pub(crate) seed: u64,
+    pub(crate) rounds: u32,
+    pub(crate) hyperfine: String,
+    pub(crate) cases: Vec<CaseResult>,
+    pub(crate) means: Vec<Mean>,
+}
+
+/// The hyperfine commands of the first round, for `--dry-run`.
+pub(crate) fn first_round(setup: &Setup<'_>) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    each_case(setup, |tool, case| {
+        let runner = Runner::new(setup, tool, case)?;
+        lines.push(runner.command(&[0, 1, 2])?.to_string());
+        Ok(())
+    })?;
+    Ok(lines)
+}
+
+/// Copies the programs into their arms and runs all rounds of all cases.
+pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, pgo: &Bins) -> Result<Comparison> {
+    for ((_, folder), bins) in ARMS.iter().zip([baseline, baseline, pgo]) {
+        let folder = setup.ctx.out_dir.join("arms").join(folder);
+        atomic::fresh_dir(&folder)?;
+        for bin in &bins.bins {
+            std::fs::copy(&bin.path, folder.join(&bin.tool))
+                .with_context(|| format!("cannot copy {}", bin.path.display()))?;
+        }
+    }
+    atomic::fresh_dir(&setup.ctx.out_dir.join("hyperfine"))?;
+    let count = setup.workloads.tools.iter().flat_map(|tool| tool.cases(Kind::Eval)).count();
+    let mut progress = Progress::new("compare", count as u64 * u64::from(setup.rounds + 1));
+    let mut cases = Vec::new();
+    each_case(setup, |tool, case| {
+        progress.say(&format!("{tool} {}", case.name));
+        cases.push(Runner::new(setup, tool, case)?.run(&mut progress)?);
+        Ok(())
+    })?;
+    Ok(Comparison {
+        seed: SEED,
+        rounds: setup.rounds,
+        hyperfine: setup.hyperfine.version.clone(),
+        means: means(setup.workloads, &cases),
+        cases,
+    })
+}
+
+fn each_case<'a>(
+    setup: &Setup<'a>,
+    mut visit: impl FnMut(&'a str, &'a Case) -> Result<()>,
+) -> Result<()> {
+    for workload in &setup.workloads.tools {
+        for case in workload.cases(Kind::Eval) {
+            visit(&workload.tool, case)?;
+        }
+    }
+    Ok(())
+}
+
+fn means(workloads: &Workloads, cases: &[CaseResult]) -> Vec<Mean> {
+    let mean = |name: &str, of: &dyn Fn(&CaseResult) -> bool| {
+        let chosen: Vec<_> = cases.iter().filter(|case| of(case)).collect();
+        let ratios: Vec<_> = chosen.iter().map(|case| case.ratios.clone()).collect();
+        let placebo: Vec<_> = chosen.iter().map(|case| case.placebo_ratios.clone()).collect();
+        Mean {
+            name: name.to_owned(),
+            pgo: geometric_mean(&ratios, SEED),
+            placebo: geometric_mean(&placebo, SEED),
+        }
+    };
+    let mut means: Vec<Mean> =
+        workloads.tools.iter().map(|t| mean(&t.tool, &|case| case.tool == t.tool)).collect();
+    means.push(mean("all tools", &|_| true));
+    means
+}
+
+struct Runner<'a> {
+    setup: &'a Setup<'a>,
+    job: Job<'a>,
+    arms: Vec<Arm>,
+    export: PathBuf,
+}
+
+impl<'a> Runner<'a> {
+    fn new(setup: &'a Setup<'a>, tool: &'a str, case: &'a Case) -> Result<Self> {
+        let job = Job { ctx: setup.ctx, tool, case, inputs: setup.inputs };
+        let arms = ARMS.map(|(name, folder)| {
+            let program = setup.ctx.out_dir.join("arms").join(folder).join(tool);
+            Ok(Arm { name, words: words(setup, &job, &program)? })
+        });
+        let export = setup.ctx.out_dir.join("hyperfine").join("round.json");
+        Ok(Self { setup, job, arms: arms.into_iter().collect::<Result<_>>()?, export })
+    }
+
+    fn command(&self, order: &[usize]) -> Result<xshell::Cmd<'a>> {
+        let arms: Vec<&Arm> = order.iter().map(|index| &self.arms[*index]).collect();
+        let (ctx, path) = (self.setup.ctx, &self.setup.hyperfine.path);
+        let stdin = if self.job.case.growing.is_some() { None } else { self.job.stdin()? };
+        Ok(hyperfine::command(ctx, path, &arms, stdin, &self.export))
+    }
+
+    fn run(&self, progress: &mut Progress) -> Result<CaseResult> {
+        let mut random = Random::new(SEED ^ seed_of(self.job.tool, &self.job.case.name));
+        let mut order: Vec<usize> = (0..self.arms.len()).collect();
+        let mut runs: Vec<Vec<Measurement>> = vec![Vec::new(); self.arms.len()];
+        atomic::fresh_dir(&self.job.scratch())?;
+        for round in 0..=self.setup.rounds {
+            random.shuffle(&mut order);
+            let measured = self.round(&order)?;
+            // The first round warms the page cache and is dropped.
+            if round > 0 {
+                for (index, measurement) in measured.into_iter().enumerate() {
+                    runs[index].push(measurement);
+                }
+            }
+            progress.step();
+        }
+        self.judge(&runs)
+    }
+
+    /// Runs every arm once; results in the order of the arms.
+    fn round(&self, order: &[usize]) -> Result<Vec<Measurement>> {
+        let Job { ctx, tool, case, .. } = &self.job;
+        let mut command = std::process::Command::from(self.command(order)?);
+        let running = ctx.children.spawn(crate::child::piped(&mut command).stdout(null()))?;
+        let finished = running.finish(None, |_| {})?;
+        anyhow::ensure!(finished.code == 0, "hyperfine failed: {}", finished.stderr.trim());
+        let mut results = hyperfine::read(&self.export)?;
+        let mut measured = Vec::new();
+        for arm in &self.arms {
+            let result = results.remove(arm.name).context("hyperfine left out an arm")?;
+            let code = result.exit_codes.first().copied().flatten();
+            if !code.is_some_and(|code| case.exit.contains(&code)) {
+                return Err(refuse(
+                    Fault::Regression,
+                    format!(
+                        "{tool}, case {}: the {} program exited with {code:?}",
+                        case.name, arm.name
+                    ),
+                ));
+            }
+            measured.push(result);
+        }
+        Ok(measured)
+    }
+
+    fn judge(&self, runs: &[Vec<Measurement>]) -> Result<CaseResult> {
+        let Job { ctx, tool, case, .. } = &self.job;
+        let times = ctx.out_dir.join("hyperfine").join(format!("{tool}.{}.json", case.name));
+        let pooled = self
+            .arms
+            .iter()
+            .zip(runs)
+            .map(|(arm, runs)| hyperfine::pool(&arm.words.join(" "), runs, arm.name));
+        let export = Export { results: pooled.collect() };
+        atomic::write_json(&times, &export)?;
+        let of =
+            |arm: usize| -> Vec<f64> { runs[arm].iter().map(|run| value(case, run)).collect() };
+        let (baseline, placebo, pgo) = (of(0), of(1), of(2));
+        let seed = SEED ^ seed_of(tool, &case.name);
+        let ratios = log_ratios(&pgo, &baseline);
+        let placebo_ratios = log_ratios(&placebo, &baseline);
+        let (pgo, placebo) = (estimate(&ratios, seed), estimate(&placebo_ratios, seed));
+        let memory = |arm: usize| export.results[arm].memory_usage_byte.iter().max().copied();
+        Ok(CaseResult {
+            tool: (*tool).to_owned(),
+            case: case.name.clone(),
+            measure: if case.measure == Measure::Cpu { "cpu" } else { "wall" },
+            baseline_s: crate::compare::statistics::median(&baseline),
+            verdict: Verdict::of(&pgo, &placebo),
+            pgo,
+            placebo,
+            baseline_memory: memory(0),
+            pgo_memory: memory(2),
+            times: times.strip_prefix(&ctx.root).unwrap_or(&times).to_owned(),
+            ratios,
+            placebo_ratios,
+        })
+    }
+}
+
+/// The words hyperfine runs: the program itself, or, for a case with a growing file, our own
+/// driver, which costs every arm the same.
+fn words(setup: &Setup<'_>, job: &Job<'_>, program: &Path) -> Result<Vec<String>> {
+    let program = program.display().to_string();
+    if job.case.growing.is_none() {
+        return Ok(std::iter::once(program).chain(job.args()?).collect());
+    }
+    let driver = std::env::current_exe().context("cannot find this program")?;
+    let head = [driver.display().to_string(), "run-case".to_owned()];
+    let tail = [job.tool.to_owned(), job.case.name.clone(), "--bin".to_owned(), program];
+    Ok(head.into_iter().chain(tail).chain(setup.case_options.iter().cloned()).collect())
+}
+
+fn value(case: &Case, run: &Measurement) -> f64 {
+    match case.measure {
+        Measure::Wall => run.times.first().copied().unwrap_or(run.mean),
+        Measure::Cpu => run.user + run.system,
+    }
+}
+
+fn null() -> std::process::Stdio {
+    std::process::Stdio::null()
+}
+
+/// A number that belongs to the case and not to its place in the list.
+fn seed_of(tool: &str, case: &str) -> u64 {
+    let digest = digest::of_bytes(format!("{tool}.{case}").as_bytes());
+    u64::from_str_radix(&digest[..16], 16).unwrap_or(0)
+}

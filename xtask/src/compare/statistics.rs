@@ -1,0 +1,172 @@
+//! The numbers behind a verdict. Pure: from times to ratios, intervals and words.
+
+use serde::Serialize;
+
+use crate::random::Random;
+
+/// Bootstrap samples; the ends of a 95 % interval then rest on 50 samples each.
+const RESAMPLES: usize = 2000;
+/// Differences within one percent are called equal.
+pub(crate) const MARGIN: f64 = 0.01;
+
+/// A log-ratio with its 95 % interval. Below zero means less time than the baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Estimate {
+    pub(crate) median: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+/// What the interval allows to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verdict {
+    Faster,
+    Slower,
+    Equivalent,
+    Inconclusive,
+}
+
+impl Estimate {
+    /// Percent of time gained: positive is faster. Gains and interval ends swap sides.
+    pub(crate) fn gain_percent(&self) -> (f64, f64, f64) {
+        let gain = |log: f64| (1.0 - log.exp()) * 100.0;
+        (gain(self.median), gain(self.high), gain(self.low))
+    }
+
+    /// Half the width of the interval.
+    fn half_width(&self) -> f64 {
+        (self.high - self.low) / 2.0
+    }
+}
+
+impl Verdict {
+    /// Faster or slower only outside both the margin and what the placebo shows as noise: its
+    /// interval would be around zero if the machine were quiet.
+    pub(crate) fn of(estimate: &Estimate, placebo: &Estimate) -> Self {
+        let floor = placebo.half_width().max(placebo.median.abs());
+        if estimate.high < -floor {
+            Self::Faster
+        } else if estimate.low > floor {
+            Self::Slower
+        } else if estimate.low > -MARGIN && estimate.high < MARGIN {
+            Self::Equivalent
+        } else {
+            Self::Inconclusive
+        }
+    }
+}
+
+/// The median; 0 for nothing.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => sorted[n / 2],
+        n => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
+    }
+}
+
+/// ln(arm / baseline) of each round: rounds are pairs, so that drift cancels.
+pub(crate) fn log_ratios(arm: &[f64], baseline: &[f64]) -> Vec<f64> {
+    arm.iter().zip(baseline).map(|(x, base)| (x / base).ln()).collect()
+}
+
+/// The median log-ratio with its percentile-bootstrap interval over rounds.
+pub(crate) fn estimate(ratios: &[f64], seed: u64) -> Estimate {
+    let mut random = Random::new(seed);
+    let resample = || median(&draw(ratios, &mut random));
+    interval(median(ratios), std::iter::repeat_with(resample).take(RESAMPLES))
+}
+
+/// The mean of the cases' medians, which is the log of the geometric mean of their ratios. Cases
+/// are drawn first and rounds within them, because both could have been others.
+pub(crate) fn geometric_mean(cases: &[Vec<f64>], seed: u64) -> Estimate {
+    let mean = |medians: &[f64]| medians.iter().sum::<f64>() / medians.len().max(1) as f64;
+    let medians: Vec<f64> = cases.iter().map(|ratios| median(ratios)).collect();
+    let mut random = Random::new(seed);
+    let resample = || {
+        let drawn: Vec<f64> = (0..cases.len())
+            .map(|_| &cases[random.below(cases.len() as u64) as usize])
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|ratios| median(&draw(ratios, &mut random)))
+            .collect();
+        mean(&drawn)
+    };
+    interval(mean(&medians), std::iter::repeat_with(resample).take(RESAMPLES))
+}
+
+fn draw(values: &[f64], random: &mut Random) -> Vec<f64> {
+    values.iter().map(|_| values[random.below(values.len() as u64) as usize]).collect()
+}
+
+fn interval(median: f64, samples: impl Iterator<Item = f64>) -> Estimate {
+    let mut samples: Vec<f64> = samples.collect();
+    samples.sort_by(f64::total_cmp);
+    let at = |share: f64| samples[((samples.len() - 1) as f64 * share).round() as usize];
+    Estimate { median, low: at(0.025), high: at(0.975) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn around(center: f64, width: f64, n: usize) -> Vec<f64> {
+        let mut random = Random::new(9);
+        (0..n).map(|_| center + width * (random.below(2001) as f64 / 1000.0 - 1.0)).collect()
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+
+    #[test]
+    fn an_interval_holds_the_truth_and_shrinks_with_rounds() {
+        let few = estimate(&around(-0.1, 0.05, 12), 1);
+        let many = estimate(&around(-0.1, 0.05, 200), 1);
+        assert!(few.low <= -0.1 && -0.1 <= few.high, "{few:?}");
+        assert!(many.low <= -0.1 && -0.1 <= many.high, "{many:?}");
+        assert!(many.half_width() < few.half_width());
+    }
+
+    #[test]
+    fn an_estimate_is_the_same_for_the_same_seed() {
+        let ratios = around(0.0, 0.1, 30);
+        assert_eq!(estimate(&ratios, 4), estimate(&ratios, 4));
+    }
+
+    #[test]
+    fn verdicts_need_more_than_the_placebo_shows() {
+        let quiet = Estimate { median: 0.0, low: -0.002, high: 0.002 };
+        let noisy = Estimate { median: 0.0, low: -0.2, high: 0.2 };
+        let faster = Estimate { median: -0.1, low: -0.12, high: -0.08 };
+        let slower = Estimate { median: 0.1, low: 0.08, high: 0.12 };
+        let equal = Estimate { median: 0.0, low: -0.004, high: 0.005 };
+        let wide = Estimate { median: -0.01, low: -0.05, high: 0.03 };
+        assert_eq!(Verdict::of(&faster, &quiet), Verdict::Faster);
+        assert_eq!(Verdict::of(&faster, &noisy), Verdict::Inconclusive);
+        assert_eq!(Verdict::of(&slower, &quiet), Verdict::Slower);
+        assert_eq!(Verdict::of(&equal, &quiet), Verdict::Equivalent);
+        assert_eq!(Verdict::of(&wide, &quiet), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn gains_are_percent_of_time_saved() {
+        let half = Estimate { median: 0.5_f64.ln(), low: 0.4_f64.ln(), high: 0.6_f64.ln() };
+        let (gain, low, high) = half.gain_percent();
+        assert!(
+            (gain - 50.0).abs() < 1e-9 && (low - 40.0).abs() < 1e-9 && (high - 60.0).abs() < 1e-9
+        );
+    }
+
+    #[test]
+    fn the_geometric_mean_of_equal_cases_is_their_ratio() {
+        let cases = vec![vec![0.5_f64.ln(); 10], vec![0.5_f64.ln(); 10]];
+        let all = geometric_mean(&cases, 3);
+        assert!((all.median - 0.5_f64.ln()).abs() < 1e-12 && all.high - all.low < 1e-12);
+    }
+}

@@ -1,0 +1,91 @@
+//! The reasons for which a recipe stops, and the exit code of each.
+//! Every refusal that a script may want to tell apart is a `Fault`; everything else exits with 1.
+
+use std::fmt;
+
+/// Why a recipe refused to go on. The numbers are part of the command line's contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The command line names something that does not exist or cannot be used.
+    Usage,
+    /// The compiler, llvm-profdata or hyperfine is missing or does not fit.
+    Toolchain,
+    /// A training run failed, or its raw profile is empty, truncated or another program's.
+    Training,
+    /// A merged profile is unusable: foreign, untrained, or not what its manifest says.
+    Quality,
+    /// A committed profile does not belong to today's compiler or build settings.
+    Stale,
+    /// The optimised program behaves differently from the baseline.
+    Regression,
+    /// The machine: a full disk, an unreadable or unwritable file.
+    Machine,
+    /// SIGINT or SIGTERM ended the recipe.
+    Interrupted,
+}
+
+impl Fault {
+    /// The process exit code, 0–255.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Usage => 2,
+            Self::Toolchain => 3,
+            Self::Training => 4,
+            Self::Quality => 5,
+            Self::Stale => 6,
+            Self::Regression => 7,
+            Self::Machine => 10,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// An error that carries its `Fault`; the message says what is wrong and what mends it.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) fault: Fault,
+    message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Makes the error that stops a recipe with `fault`'s exit code.
+pub(crate) fn refuse(fault: Fault, message: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(Refusal { fault, message: message.into() })
+}
+
+/// The exit code of a failed recipe: its fault's, 10 for I/O errors of this machine, otherwise 1.
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(refusal) = error.chain().find_map(<dyn std::error::Error>::downcast_ref::<Refusal>)
+    {
+        return refusal.fault.code();
+    }
+    let of_this_machine = error.chain().any(|cause| cause.is::<std::io::Error>());
+    if of_this_machine { Fault::Machine.code() } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn context_keeps_the_fault() {
+        let error = Err::<(), _>(refuse(Fault::Stale, "old")).context("outer").unwrap_err();
+        assert_eq!(exit_code(&error), 6);
+        assert_eq!(format!("{error:#}"), "outer: old");
+    }
+
+    #[test]
+    fn io_errors_and_the_rest_differ() {
+        let io = anyhow::Error::from(std::io::Error::other("no space"));
+        assert_eq!(exit_code(&io), 10);
+        assert_eq!(exit_code(&anyhow::anyhow!("cargo build failed")), 1);
+    }
+}

@@ -1,0 +1,111 @@
+//! The only place that spells a rustc or LLVM flag.
+//!
+//! Flags reach cargo through a file given as `--config`, which stays beside the artefact as a
+//! record. All flavours carry the same non-empty common list: with an empty one, cargo would use
+//! the user's `build.rustflags` for the baseline and not for its siblings.
+
+use std::path::{Path, PathBuf};
+
+/// Environment variables that would override our flags without a word; preflight refuses them.
+pub(crate) const OVERRIDING_VARIABLES: [&str; 3] =
+    ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"];
+
+/// Names the file pattern that a raw profile is written to.
+pub(crate) const PROFILE_FILE_VARIABLE: &str = "LLVM_PROFILE_FILE";
+
+/// What the profile run time prints on standard error when it could not write a raw profile.
+pub(crate) const PROFILE_ERROR: &str = "LLVM Profile Error";
+
+/// v0 mangling keeps symbol names unambiguous, so that a profile can be re-keyed later.
+const COMMON: [&str; 1] = ["-Csymbol-mangling-version=v0"];
+
+/// The three ways in which the same sources are built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    Baseline,
+    Instrumented,
+    /// Built with this merged profile.
+    Optimised(PathBuf),
+}
+
+impl Flavour {
+    /// The folder and log name of the flavour.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Instrumented => "instrumented",
+            Self::Optimised(_) => "optimised",
+        }
+    }
+
+    /// The flags of rustc, in order. `stray` is where an instrumented program writes its profile
+    /// when nobody told it where.
+    pub(crate) fn rustflags(&self, stray: &Path) -> Vec<String> {
+        let mut flags: Vec<String> = COMMON.map(str::to_owned).to_vec();
+        match self {
+            Self::Baseline => {}
+            Self::Instrumented => flags.push(format!("-Cprofile-generate={}", stray.display())),
+            Self::Optimised(profile) => flags.push(format!("-Cprofile-use={}", profile.display())),
+        }
+        flags
+    }
+}
+
+/// The flags every flavour shares; part of a profile's identity.
+pub(crate) fn common() -> Vec<String> {
+    COMMON.map(str::to_owned).to_vec()
+}
+
+/// The cargo configuration file that applies `rustflags` to every crate of the target.
+pub(crate) fn config_file(rustflags: &[String]) -> String {
+    let list: Vec<String> =
+        rustflags.iter().map(|flag| toml::Value::String(flag.clone()).to_string()).collect();
+    format!("[target.'cfg(all())']\nrustflags = [{}]\n", list.join(", "))
+}
+
+/// Flags that compile one instrumented file; preflight proves the profile tools with it.
+pub(crate) fn probe(raw_dir: &Path) -> [String; 2] {
+    ["-Copt-level=1".to_owned(), format!("-Cprofile-generate={}", raw_dir.display())]
+}
+
+/// One file per process and binary: `%m` alone loses indirect-call data under address-space
+/// randomisation, `%p` alone leaves a 0-byte file when the process is killed.
+pub(crate) fn raw_profile_pattern(raw_dir: &Path, run: &str) -> PathBuf {
+    raw_dir.join(format!("{run}.%m.%p.profraw"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    #[track_caller]
+    fn check(flavour: &Flavour, expected: &Expect) {
+        expected.assert_eq(&config_file(&flavour.rustflags(Path::new("out/stray"))));
+    }
+
+    #[test]
+    fn flavours_differ_in_profile_flags_only() {
+        check(
+            &Flavour::Baseline,
+            &expect![[r#"
+                [target.'cfg(all())']
+                rustflags = ["-Csymbol-mangling-version=v0"]
+            "#]],
+        );
+        check(
+            &Flavour::Instrumented,
+            &expect![[r#"
+                [target.'cfg(all())']
+                rustflags = ["-Csymbol-mangling-version=v0", "-Cprofile-generate=out/stray"]
+            "#]],
+        );
+        check(
+            &Flavour::Optimised("a b/x.profdata".into()),
+            &expect![[r#"
+                [target.'cfg(all())']
+                rustflags = ["-Csymbol-mangling-version=v0", "-Cprofile-use=a b/x.profdata"]
+            "#]],
+        );
+    }
+}

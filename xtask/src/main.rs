@@ -1,0 +1,46 @@
+//! `cargo xtask`: parses, makes the context, dispatches, and turns the result into an exit code.
+//! Owns no build logic; every recipe is one function in `recipe`.
+
+mod atomic;
+mod cargo;
+mod child;
+mod cli;
+mod compare;
+mod ctx;
+mod digest;
+mod fault;
+mod flags;
+mod lock;
+mod profile;
+mod progress;
+mod random;
+mod recipe;
+mod report;
+mod tidy;
+mod toolchain;
+mod workload;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let command = match cli::Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => {
+            // Help and version are not errors; clap prints them to stdout and says code 0.
+            let code = u8::try_from(error.exit_code()).unwrap_or(fault::Fault::Usage.code());
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(fault::Fault::Machine.code()),
+            };
+        }
+    };
+    match recipe::dispatch(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(fault::exit_code(&error))
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Training: runs every training case with the instrumented programs and collects raw profiles.
+//! Fails closed: a run that ends, prints or writes otherwise than the baseline's is repeated
+//! once, its files go to quarantine, and a second failure stops the pipeline.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::cargo::{Bin, Bins};
+use crate::ctx::{Artefact, Ctx};
+use crate::fault::{Fault, refuse};
+use crate::flags;
+use crate::progress::Progress;
+use crate::workload::case::{Effect, Job};
+use crate::workload::inputs::Inputs;
+use crate::workload::{Case, Kind, Workloads};
+use crate::{atomic, child};
+
+/// What training one case gave.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CaseTraining {
+    pub(crate) name: String,
+    pub(crate) weight: f64,
+    pub(crate) args: Vec<String>,
+    pub(crate) exit: Vec<i32>,
+    pub(crate) runs: u32,
+    pub(crate) retries: u32,
+    pub(crate) wall_s: f64,
+    /// How much slower than the baseline the instrumented program was on this case.
+    pub(crate) slowdown: f64,
+    pub(crate) output_bytes: u64,
+    pub(crate) raw: Vec<PathBuf>,
+}
+
+/// What training one tool gave.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ToolTraining {
+    pub(crate) tool: String,
+    /// The raw profile of `--version`: it holds the key of every function of the program.
+    pub(crate) probe: PathBuf,
+    pub(crate) cases: Vec<CaseTraining>,
+}
+
+/// All raw profiles of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Training {
+    pub(crate) tools: Vec<ToolTraining>,
+}
+
+impl Artefact for Training {
+    fn verify(&self) -> Result<()> {
+        for path in self.tools.iter().flat_map(|t| t.cases.iter().flat_map(|c| &c.raw)) {
+            anyhow::ensure!(path.is_file(), "{} is gone", path.display());
+        }
+        Ok(())
+    }
+}
+
+/// The folder of raw profiles.
+pub(crate) fn raw_dir(ctx: &Ctx) -> PathBuf {
+    ctx.out_dir.join("raw")
+}
+
+/// Runs all training cases of all tools.
+pub(crate) fn train(
+    ctx: &Ctx,
+    workloads: &Workloads,
+    inputs: &Inputs,
+    baseline: &Bins,
+    instrumented: &Bins,
+    iterations: u32,
+) -> Result<Training> {
+    let raw_dir = raw_dir(ctx);
+    atomic::fresh_dir(&raw_dir)?;
+    atomic::fresh_dir(&ctx.out_dir.join("quarantine"))?;
+    let runs = |case: &Case| u64::from(case.repeat * iterations) + 1;
+    let steps = workloads.tools.iter().flat_map(|t| t.cases(Kind::Train)).map(runs).sum();
+    let mut progress = Progress::new("train", steps);
+    let mut tools = Vec::new();
+    for workload in &workloads.tools {
+        let tool = &workload.tool;
+        let (plain, program) = (baseline.of(tool)?, instrumented.of(tool)?);
+        let probe = probe(ctx, program)?;
+        let mut cases = Vec::new();
+        for case in workload.cases(Kind::Train) {
+            progress.say(&format!("{tool} {}", case.name));
+            let trainer = Trainer { job: Job { ctx, tool, case, inputs }, raw_dir: &raw_dir };
+            cases.push(trainer.train(plain, program, iterations, &mut progress)?);
+        }
+        tools.push(ToolTraining { tool: tool.clone(), probe, cases });
+    }
+    Ok(Training { tools })
+}
+
+/// Runs `--version` before anything long: proves that a raw profile appears at all, and keeps it
+/// as the list of the program's functions.
+pub(crate) fn probe(ctx: &Ctx, program: &Bin) -> Result<PathBuf> {
+    let dir = ctx.out_dir.join("probe").join(&program.tool);
+    atomic::fresh_dir(&dir)?;
+    let pattern = flags::raw_profile_pattern(&dir, "version");
+    let mut command = std::process::Command::new(&program.path);
+    child::piped(command.arg("--version").env(flags::PROFILE_FILE_VARIABLE, pattern));
+    let limit = std::time::Duration::from_secs(30);
+    ctx.children.spawn(&mut command)?.finish(Some(limit), |_| {})?;
+    raw_files(&dir, "version")?.pop().ok_or_else(|| {
+        refuse(
+            Fault::Training,
+            format!(
+                "{} --version wrote no raw profile: it must end by returning from main",
+                program.tool
+            ),
+        )
+    })
+}
+
+struct Trainer<'a> {
+    job: Job<'a>,
+    raw_dir: &'a Path,
+}
+
+impl Trainer<'_> {
+    fn train(
+        &self,
+        plain: &Bin,
+        program: &Bin,
+        iterations: u32,
+        progress: &mut Progress,
+    ) -> Result<CaseTraining> {
+        let case = self.job.case;
+        let outcome = self.job.run(&plain.path, None)?;
+        if let Some(fault) = outcome.fault(case) {
+            return Err(self.refusal("the baseline program", &fault));
+        }
+        progress.step();
+        let mut training = CaseTraining {
+            name: case.name.clone(),
+            weight: case.weight,
+            args: case.args.clone(),
+            exit: case.exit.clone(),
+            runs: case.repeat * iterations,
+            retries: 0,
+            wall_s: 0.0,
+            slowdown: 0.0,
+            output_bytes: outcome.effect.stdout_bytes,
+            raw: Vec::new(),
+        };
+        for run in 1..=training.runs {
+            let (wall, raw) = match self.run_once(program, run, &outcome.effect)? {
+                Ok(done) => done,
+                Err(fault) => {
+                    eprintln!("   {} {}: {fault}; once more", self.job.tool, case.name);
+                    training.retries += 1;
+                    self.run_once(program, run, &outcome.effect)?
+                        .map_err(|fault| self.refusal("the instrumented program", &fault))?
+                }
+            };
+            training.wall_s += wall;
+            training.raw.extend(raw);
+            progress.step();
+        }
+        let per_run = training.wall_s / f64::from(training.runs);
+        training.slowdown = per_run / outcome.wall.as_secs_f64().max(1e-6);
+        Ok(training)
+    }
+
+    /// One run: its wall time and raw profiles, or what is wrong with it (files in quarantine).
+    fn run_once(
+        &self,
+        program: &Bin,
+        run: u32,
+        expected: &Effect,
+    ) -> Result<Result<(f64, Vec<PathBuf>), String>> {
+        let job = &self.job;
+        let name = format!("{}.{}.{run}", job.tool, job.case.name);
+        let pattern = flags::raw_profile_pattern(self.raw_dir, &name);
+        let outcome = job.run(&program.path, Some(&pattern))?;
+        let raw = raw_files(self.raw_dir, &name)?;
+        let fault = outcome
+            .fault(job.case)
+            .or_else(|| outcome.effect.difference(expected))
+            .or_else(|| raw_fault(&raw));
+        let Some(fault) = fault else {
+            return Ok(Ok((outcome.wall.as_secs_f64(), raw)));
+        };
+        let quarantine = job.ctx.out_dir.join("quarantine");
+        for path in raw {
+            let to = quarantine.join(path.file_name().unwrap_or_default());
+            std::fs::rename(&path, &to)
+                .with_context(|| format!("cannot move {} to quarantine", path.display()))?;
+        }
+        Ok(Err(fault))
+    }
+
+    fn refusal(&self, who: &str, fault: &str) -> anyhow::Error {
+        let Job { tool, case, .. } = &self.job;
+        refuse(Fault::Training, format!("{tool}, case {}: {who} {fault}", case.name))
+    }
+}
+
+fn raw_fault(raw: &[PathBuf]) -> Option<String> {
+    if raw.is_empty() {
+        return Some("wrote no raw profile: it must end by returning from main".to_owned());
+    }
+    let empty = raw.iter().find(|path| std::fs::metadata(path).is_ok_and(|meta| meta.len() == 0));
+    empty.map(|path| format!("left an empty raw profile {}", path.display()))
+}
+
+/// The raw profiles of run `name`, in name order.
+fn raw_files(dir: &Path, name: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        // The dot keeps run 1 apart from run 10.
+        if file.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_profiles_of_a_run_are_told_apart_and_judged() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["dcat.a.1.7.8.profraw", "dcat.a.10.7.9.profraw", "dcat.a.1.7.7.profraw"] {
+            std::fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let files = raw_files(dir.path(), "dcat.a.1").unwrap();
+        assert_eq!(files.len(), 2);
+        assert!(raw_fault(&files).is_none());
+        std::fs::write(&files[1], "").unwrap();
+        assert!(raw_fault(&files).unwrap().starts_with("left an empty raw profile"));
+        assert!(raw_fault(&[]).unwrap().starts_with("wrote no raw profile"));
+    }
+}

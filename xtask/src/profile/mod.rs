@@ -1,0 +1,10 @@
+//! Profiles: collecting raw ones in training, merging them, judging them, and keeping them as
+//! files with a manifest. A `Profile` comes only out of `merge` or `store`, both of which refuse
+//! what is empty, truncated, untrained or another program's.
+
+pub(crate) mod collect;
+pub(crate) mod facts;
+pub(crate) mod manifest;
+pub(crate) mod merge;
+pub(crate) mod profdata;
+pub(crate) mod store;

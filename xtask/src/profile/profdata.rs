@@ -1,0 +1,76 @@
+//! Calls of llvm-profdata, each as one function from files to a checked result.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use xshell::{Cmd, cmd};
+
+use crate::atomic;
+use crate::ctx::Ctx;
+use crate::fault::{Fault, refuse};
+use crate::profile::facts::Facts;
+use crate::toolchain::Toolchain;
+
+/// The merge of equally weighted raw profiles. `--failure-mode=any` refuses the lot when one of
+/// them is bad: the other modes exit 0 and ship what is left.
+pub(crate) fn merge_command<'a>(
+    ctx: &'a Ctx,
+    profdata: &Path,
+    inputs: &[PathBuf],
+    output: &Path,
+) -> Cmd<'a> {
+    cmd!(ctx.sh, "{profdata} merge --failure-mode=any -o {output} {inputs...}")
+}
+
+/// The merge of profiles with whole-number weights.
+pub(crate) fn weighted_command<'a>(
+    ctx: &'a Ctx,
+    profdata: &Path,
+    inputs: &[(u64, PathBuf)],
+    output: &Path,
+) -> Cmd<'a> {
+    let weighted: Vec<String> = inputs
+        .iter()
+        .map(|(weight, path)| format!("--weighted-input={weight},{}", path.display()))
+        .collect();
+    cmd!(ctx.sh, "{profdata} merge --failure-mode=any -o {output} {weighted...}")
+}
+
+/// Runs a merge into `output`, whole or not at all.
+pub(crate) fn run<'a>(
+    ctx: &'a Ctx,
+    fault: Fault,
+    output: &Path,
+    command: impl FnOnce(&Path) -> Cmd<'a>,
+) -> Result<()> {
+    atomic::replace(output, |temporary| {
+        let (finished, _stdout) = ctx.run_any(command(temporary), "merge")?;
+        if finished.code == 0 {
+            return Ok(());
+        }
+        let said = finished.stderr.lines().find(|line| line.contains("error:"));
+        let said = said.unwrap_or_else(|| finished.stderr.trim());
+        Err(refuse(fault, format!("llvm-profdata refused a profile: {said}")))
+    })
+}
+
+/// What is inside the raw or merged profile at `path`. A file that llvm-profdata cannot read is
+/// refused with `fault`.
+pub(crate) fn facts(ctx: &Ctx, toolchain: &Toolchain, fault: Fault, path: &Path) -> Result<Facts> {
+    let bad = |text: &str| refuse(fault, format!("{}: {text}", path.display()));
+    let bytes = std::fs::metadata(path).map_err(|error| bad(&error.to_string()))?.len();
+    if bytes == 0 {
+        // llvm-profdata merges an empty file with exit code 0.
+        return Err(bad(
+            "the profile is empty (0 bytes): the program was killed before it could write",
+        ));
+    }
+    let output = path.display().to_string();
+    let answer = ctx.ask(&toolchain.profdata, &["merge", "--text", "-o", "-", &output]);
+    let text = answer.map_err(|error| {
+        let text = error.to_string();
+        let line = text.lines().find(|line| line.contains("error:")).unwrap_or(&text);
+        bad(&format!("llvm-profdata cannot read it ({})", line.trim()))
+    })?;
+    Facts::parse(&text).map_err(|text| bad(&text))
+}

@@ -1,0 +1,45 @@
+//! `ci`: the list of what CI runs. Workflows and `.ci/run` call it and nothing else.
+
+use std::path::Path;
+
+use anyhow::Result;
+use xshell::cmd;
+
+use crate::ctx::Ctx;
+use crate::fault::{Fault, refuse};
+use crate::recipe::{ci_gates, own_root};
+use crate::{report, tidy};
+
+const STEPS: [&str; 5] = ["fmt", "clippy", "test", "tidy", "pgo"];
+
+/// Runs the named steps, or all of them.
+pub(crate) fn ci(steps: &[String]) -> Result<()> {
+    if let Some(unknown) = steps.iter().find(|step| !STEPS.contains(&step.as_str())) {
+        let text = format!("no CI step {unknown}; the steps are {}", STEPS.join(", "));
+        return Err(refuse(Fault::Usage, text));
+    }
+    let ctx = Ctx::new(own_root(), Path::new("target/ci"), true, None)?;
+    let wanted = |step: &str| steps.is_empty() || steps.iter().any(|wanted| wanted == step);
+    let result = STEPS
+        .iter()
+        .filter(|step| wanted(step))
+        .try_for_each(|step| ctx.stage(step, || run(&ctx, step)));
+    report::print_stages(&ctx);
+    result
+}
+
+fn run(ctx: &Ctx, step: &str) -> Result<()> {
+    let sh = &ctx.sh;
+    let command = match step {
+        "fmt" => cmd!(sh, "cargo fmt --all --check"),
+        "clippy" => {
+            cmd!(sh, "cargo clippy --workspace --all-targets --locked -- --deny warnings")
+        }
+        "test" => cmd!(sh, "cargo test --workspace --locked --no-fail-fast"),
+        "tidy" => return tidy::tidy(),
+        _ => return ci_gates::run(ctx),
+    };
+    let stdout = ctx.run(command, step)?;
+    print!("{stdout}");
+    Ok(())
+}

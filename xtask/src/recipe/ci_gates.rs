@@ -1,0 +1,236 @@
+//! One tiny `pgo` run over a real tool, and then the gates of the pipeline asserted from outside:
+//! every kind of bad profile must be refused with its own exit code, and nothing may be lost.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::atomic;
+use crate::child::piped;
+use crate::ctx::Ctx;
+use crate::fault::Fault;
+use crate::flags;
+use crate::profile::store;
+use crate::toolchain::{Compiler, llvm_bin};
+
+/// The tool of the tiny run: small, and its cases are many.
+const TOOL: &str = "dgrep";
+
+/// The folders of the tiny run.
+struct Gates<'a> {
+    ctx: &'a Ctx,
+    out_dir: PathBuf,
+    profile_dir: PathBuf,
+    target: String,
+    profdata: PathBuf,
+}
+
+/// Runs the pipeline once and breaks it in every way that has a gate.
+pub(crate) fn run(ctx: &Ctx) -> Result<()> {
+    let compiler = Compiler::ask(ctx)?;
+    let gates = Gates {
+        ctx,
+        out_dir: ctx.out_dir.join("pgo"),
+        profile_dir: ctx.out_dir.join("profiles"),
+        profdata: llvm_bin(ctx, &compiler)?.join("llvm-profdata"),
+        target: compiler.host,
+    };
+    atomic::fresh_dir(&gates.profile_dir)?;
+    gates.expect("a tiny run", 0, &["pgo"], &[])?;
+    for file in ["report.json", "report.md"] {
+        anyhow::ensure!(gates.out_dir.join(file).is_file(), "the run left no {file}");
+    }
+    gates.refuse_bad_raw_profiles()?;
+    gates.refuse_bad_stored_profiles()?;
+    gates.expect("an unknown stage", Fault::Usage.code(), &["pgo", "--from", "nowhere"], &[])?;
+    let variable = flags::OVERRIDING_VARIABLES[0];
+    gates.expect("foreign flags", Fault::Toolchain.code(), &["pgo"], &[(variable, "-O")])?;
+    eprintln!("   every gate held");
+    Ok(())
+}
+
+impl Gates<'_> {
+    /// Damages one raw profile after the other; merging must refuse each.
+    fn refuse_bad_raw_profiles(&self) -> Result<()> {
+        let raw = first_file(&self.out_dir.join("raw"), "profraw")?;
+        let good = std::fs::read(&raw)?;
+        let foreign = std::fs::read(first_file(&self.out_dir.join("probe"), "profraw")?)?;
+        let untrained = std::fs::read(self.untrained(&raw, ":ir raw")?)?;
+        let truncated = &good[..good.len() / 2];
+        for (what, bytes) in [
+            ("a 0-byte raw profile", &[][..]),
+            ("a truncated raw profile", truncated),
+            ("another program's raw profile", &foreign),
+            ("an untrained raw profile", &untrained),
+        ] {
+            // Other runs of the case would hide an untrained one, so every file of it is replaced.
+            let case = case_of(&raw);
+            let siblings = files(&self.out_dir.join("raw"), "profraw")?;
+            let siblings: Vec<_> = siblings.into_iter().filter(|f| case_of(f) == case).collect();
+            let kept: Vec<Vec<u8>> =
+                siblings.iter().map(std::fs::read).collect::<std::io::Result<_>>()?;
+            for path in &siblings {
+                std::fs::write(path, bytes)?;
+            }
+            self.expect(what, Fault::Training.code(), &["pgo", "--from", "merge"], &[])?;
+            for (path, bytes) in siblings.iter().zip(kept) {
+                std::fs::write(path, bytes)?;
+            }
+        }
+        self.expect("the good raw profiles again", 0, &["pgo-generate", "--from", "merge"], &[])
+    }
+
+    /// Damages the stored profile in every way; building with it must be refused each time.
+    fn refuse_bad_stored_profiles(&self) -> Result<()> {
+        let (profile, manifest) = store::paths(&self.profile_dir, &self.target, TOOL);
+        let (good, good_manifest) = (std::fs::read(&profile)?, std::fs::read_to_string(&manifest)?);
+        let foreign = std::fs::read(self.foreign()?)?;
+        let untrained = std::fs::read(self.untrained(&profile, "stored")?)?;
+        for (what, bytes) in [
+            ("a 0-byte profile", &[][..]),
+            ("a truncated profile", &good[..good.len() / 2]),
+            ("another program's profile", &foreign),
+            ("an untrained profile", &untrained),
+        ] {
+            std::fs::write(&profile, bytes)?;
+            self.expect(what, Fault::Quality.code(), &["build-pgo"], &[])?;
+        }
+        std::fs::write(&profile, &good)?;
+        let other_compiler = good_manifest.replacen("\"commit\": \"", "\"commit\": \"0", 1);
+        anyhow::ensure!(other_compiler != good_manifest, "the manifest names no compiler");
+        std::fs::write(&manifest, other_compiler)?;
+        self.expect("a profile of another compiler", Fault::Stale.code(), &["build-pgo"], &[])?;
+        std::fs::remove_file(&manifest)?;
+        self.expect("a profile without manifest", Fault::Quality.code(), &["build-pgo"], &[])?;
+        std::fs::write(&manifest, &good_manifest)?;
+        std::fs::remove_file(&profile)?;
+        self.expect("a missing profile", Fault::Stale.code(), &["build-pgo"], &[])?;
+        std::fs::write(&profile, &good)?;
+        self.install()
+    }
+
+    /// The good profile builds, installs into a folder of ours, and proves itself there.
+    fn install(&self) -> Result<()> {
+        let prefix = self.ctx.out_dir.join("installed");
+        atomic::fresh_dir(&prefix)?;
+        let prefix_option = prefix.display().to_string();
+        let build = ["build-pgo", "--install", "--prefix", &prefix_option];
+        self.expect("a good profile", 0, &build, &[])?;
+        let program = prefix.join("bin").join(TOOL);
+        let shown = self.xtask(&["pgo-show", &program.display().to_string()], &[])?;
+        anyhow::ensure!(
+            shown.0 == 0,
+            "the installed program cannot prove its profile: {}",
+            shown.1
+        );
+        Ok(())
+    }
+
+    /// Runs one command of the tiny pipeline and compares its exit code.
+    fn expect(&self, what: &str, code: u8, words: &[&str], env: &[(&str, &str)]) -> Result<()> {
+        let (out_dir, profile_dir) =
+            (self.out_dir.display().to_string(), self.profile_dir.display().to_string());
+        let mut all = vec![words[0], TOOL, "--out-dir", &out_dir, "--profile-dir", &profile_dir];
+        if words[0].starts_with("pgo") {
+            all.extend(["--data-size", "2000", "--iterations", "2"]);
+        }
+        if words[0] == "pgo" {
+            all.extend(["--rounds", "3"]);
+        }
+        all.extend(&words[1..]);
+        let (got, stderr) = self.xtask(&all, env)?;
+        anyhow::ensure!(
+            got == i32::from(code),
+            "{what}: `cargo xtask {}` exited with {got}, not {code}:\n{stderr}",
+            all.join(" ")
+        );
+        let said = stderr.lines().rev().find(|line| line.starts_with("error: ")).unwrap_or("ok");
+        eprintln!("   {what}: exit {got}, {said}");
+        Ok(())
+    }
+
+    fn xtask(&self, words: &[&str], env: &[(&str, &str)]) -> Result<(i32, String)> {
+        let mut command = Command::new(std::env::current_exe()?);
+        piped(command.args(words).current_dir(&self.ctx.root)).stdout(std::process::Stdio::null());
+        command.envs(env.iter().copied());
+        let finished = self.ctx.children.spawn(&mut command)?.finish(None, |_| {})?;
+        Ok((finished.code, finished.stderr))
+    }
+
+    /// The profile at `path` with every counter set to zero.
+    fn untrained(&self, path: &Path, name: &str) -> Result<PathBuf> {
+        let dir = self.ctx.out_dir.join("bad");
+        std::fs::create_dir_all(&dir)?;
+        let path = path.display().to_string();
+        let text = self.ctx.ask(&self.profdata, &["merge", "--text", "-o", "-", &path])?;
+        let zeroed = dir.join(format!("{}.proftext", name.replace([':', ' '], "_")));
+        std::fs::write(&zeroed, zero_counters(&text))?;
+        self.encoded(&zeroed)
+    }
+
+    /// The merged profile of a program that is not ours.
+    fn foreign(&self) -> Result<PathBuf> {
+        self.encoded(&first_file(&self.out_dir.join("probe"), "profraw")?)
+    }
+
+    fn encoded(&self, path: &Path) -> Result<PathBuf> {
+        let output = path.with_added_extension("profdata");
+        let (input, shown) = (path.display().to_string(), output.display().to_string());
+        self.ctx.ask(&self.profdata, &["merge", "-o", &shown, &input])?;
+        Ok(output)
+    }
+}
+
+/// Sets every counter of a profile in text form to zero.
+fn zero_counters(text: &str) -> String {
+    let mut in_counters = false;
+    let zeroed = text.lines().map(|line| {
+        if line.is_empty() || line.starts_with('#') {
+            in_counters = line == "# Counter Values:";
+        }
+        if in_counters && line.bytes().all(|byte| byte.is_ascii_digit()) && !line.is_empty() {
+            "0"
+        } else {
+            line
+        }
+    });
+    zeroed.map(|line| format!("{line}\n")).collect()
+}
+
+/// `dgrep.literal` of `dgrep.literal.2.77.88.profraw`.
+fn case_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').take(2).collect::<Vec<_>>().join(".")
+}
+
+fn files(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == extension) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn first_file(dir: &Path, extension: &str) -> Result<PathBuf> {
+    let first = files(dir, extension)?.into_iter().next();
+    first.with_context(|| format!("no .{extension} file in {}", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_counters_become_zero() {
+        let text =
+            "# IR\n:ir\nf\n# Func Hash:\n77\n# Num Counters:\n2\n# Counter Values:\n5\n6\n\n";
+        let expected =
+            "# IR\n:ir\nf\n# Func Hash:\n77\n# Num Counters:\n2\n# Counter Values:\n0\n0\n\n";
+        assert_eq!(zero_counters(text), expected);
+    }
+}

@@ -1,0 +1,130 @@
+//! `--dry-run`: the commands of every stage, from the same builders that the stages use, in a
+//! form that can be pasted into a shell. What is done in Rust is a comment line.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::cargo::{self, CARGO_PROFILE, Place, Selection};
+use crate::compare::rounds::{self, Setup};
+use crate::ctx::Ctx;
+use crate::flags::{self, Flavour};
+use crate::profile::{collect, profdata, store};
+use crate::recipe::pgo::case_options;
+use crate::recipe::plan::{Goal, Plan, selection};
+use crate::toolchain::{Compiler, Hyperfine, llvm_bin};
+use crate::workload::case::Job;
+use crate::workload::inputs::{Input, Inputs};
+use crate::workload::{Kind, Workloads};
+
+/// Prints what `plan` would run.
+pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
+    let workloads = plan.workloads(ctx)?;
+    let compiler = Compiler::ask(ctx)?;
+    let selection = selection(ctx, &plan.common, &workloads, &compiler)?;
+    let inputs = assumed_inputs(ctx, &workloads);
+    let profdata = llvm_bin(ctx, &compiler)?.join("llvm-profdata");
+    println!(
+        "# inputs\ncargo xtask pgo-inputs --data-size {} --out-dir {}",
+        plan.data.data_size,
+        ctx.out_dir.display()
+    );
+    for (name, input) in &inputs.0 {
+        println!("# {name}: {} (with a digest in its name)", input.path.display());
+    }
+    if plan.goal == Goal::Inputs {
+        return Ok(());
+    }
+    for flavour in [Flavour::Baseline, Flavour::Instrumented] {
+        build(ctx, &selection, &flavour);
+    }
+    let profiles = train_and_merge(ctx, plan, &workloads, &inputs, &selection, &profdata)?;
+    if plan.goal == Goal::Generate {
+        return Ok(());
+    }
+    if plan.common.per_tool {
+        for (tool, path) in &profiles {
+            let one = Selection { bins: vec![tool.clone()], ..selection.clone() };
+            build(ctx, &one, &Flavour::Optimised(path.clone()));
+        }
+    } else {
+        let family = ctx.out_dir.join("profiles/family.profdata");
+        let weighted: Vec<_> = profiles.iter().map(|(_, path)| (1, path.clone())).collect();
+        println!("# merge (weights are computed from the counts)");
+        println!("{}", profdata::weighted_command(ctx, &profdata, &weighted, &family));
+        build(ctx, &selection, &Flavour::Optimised(family));
+    }
+    println!("# verify: every case with both programs; compare: {} rounds of", plan.rounds);
+    let hyperfine = Hyperfine { path: "hyperfine".into(), version: String::new() };
+    let case_options = case_options(ctx, plan);
+    let (rounds, workloads, inputs) = (plan.rounds, &workloads, &inputs);
+    let setup = Setup { ctx, hyperfine: &hyperfine, workloads, inputs, rounds, case_options };
+    for line in rounds::first_round(&setup)? {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) {
+    let place = Place::of(ctx, flavour);
+    println!("# build-{}, with this in {}:", flavour.name(), place.config().display());
+    for line in flags::config_file(&flavour.rustflags(place.stray())).lines() {
+        println!("#   {line}");
+    }
+    println!("{}", cargo::command(ctx, selection, &place));
+}
+
+/// Prints training and merging; tells each tool's profile.
+fn train_and_merge(
+    ctx: &Ctx,
+    plan: &Plan,
+    workloads: &Workloads,
+    inputs: &Inputs,
+    selection: &Selection,
+    profdata: &Path,
+) -> Result<Vec<(String, PathBuf)>> {
+    let place = Place::of(ctx, &Flavour::Instrumented);
+    let programs = place.target_dir().join(&selection.target).join(CARGO_PROFILE);
+    let raw_dir = collect::raw_dir(ctx);
+    let folder = ctx.out_dir.join("profiles");
+    let mut profiles = Vec::new();
+    for workload in &workloads.tools {
+        let tool = &workload.tool;
+        println!("# train and merge {tool} ({} iterations of)", plan.data.iterations);
+        let mut merged = Vec::new();
+        for case in workload.cases(Kind::Train) {
+            let job = Job { ctx, tool, case, inputs };
+            let name = format!("{tool}.{}.1", case.name);
+            let pattern = flags::raw_profile_pattern(&raw_dir, &name);
+            let stdin = job.stdin()?.map(|path| format!(" < {}", path.display()));
+            let command = job.command(&programs.join(tool), Some(&pattern))?;
+            println!("{command}{}", stdin.unwrap_or_default());
+            let raw = raw_dir.join(format!("{name}.*.profraw"));
+            let output = folder.join("cases").join(format!("{tool}.{}.profdata", case.name));
+            println!("{}", profdata::merge_command(ctx, profdata, &[raw], &output));
+            merged.push((1, output));
+        }
+        let path = folder.join(format!("{tool}.profdata"));
+        println!("# (weights are computed from the counts)");
+        println!("{}", profdata::weighted_command(ctx, profdata, &merged, &path));
+        let profile_dir = ctx.root.join(&plan.common.profile_dir);
+        let (published, _) = store::paths(&profile_dir, &selection.target, tool);
+        if [Goal::Full, Goal::Generate].contains(&plan.goal) {
+            println!("cp {} {}", path.display(), published.display());
+        }
+        profiles.push((tool.clone(), path));
+    }
+    Ok(profiles)
+}
+
+/// Inputs by name only: a dry run makes none.
+fn assumed_inputs(ctx: &Ctx, workloads: &Workloads) -> Inputs {
+    let names = workloads.tools.iter().flat_map(|tool| &tool.cases).flat_map(|case| case.inputs());
+    let input = |name: &str| Input {
+        path: ctx.out_dir.join("inputs").join(format!("{name}.log")),
+        sha256: String::new(),
+        bytes: 0,
+        seed: None,
+    };
+    Inputs(names.map(|name| (name.to_owned(), input(name))).collect())
+}

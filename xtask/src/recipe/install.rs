@@ -1,0 +1,139 @@
+//! `install-pgo`: puts what `build-pgo` made where programs live, stripped, with the profile's
+//! manifest inside as proof. Never needs root; replaces programs atomically.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use xshell::cmd;
+
+use crate::cli;
+use crate::ctx::Ctx;
+use crate::fault::{Fault, refuse};
+use crate::lock::Lock;
+use crate::recipe::build::{Built, RECORD};
+use crate::recipe::plan::own_root;
+use crate::toolchain::{Compiler, llvm_bin};
+use crate::{atomic, digest};
+
+/// The section of an installed program that holds its profile's manifest.
+pub(crate) const SECTION: &str = ".pgo_manifest";
+
+/// Installs every program that `build-pgo` recorded, or the named ones.
+pub(crate) fn install_pgo(options: &cli::Install) -> Result<()> {
+    let common = &options.common;
+    let root = common.workspace.clone().unwrap_or_else(|| own_root().to_owned());
+    let out_dir = common.out_dir.clone().unwrap_or_else(|| "target/pgo".into());
+    let ctx = Ctx::new(&root, &out_dir, common.verbose, None)?;
+    let _lock = Lock::take(&ctx.out_dir)?;
+    let built = recorded(&ctx, &common.tools)?;
+    let prefix = match &options.prefix {
+        Some(prefix) => std::path::absolute(prefix)?,
+        None => cargo_home()?,
+    };
+    let objcopy = objcopy(&ctx)?;
+    for Built { bin, manifest } in &built {
+        let to = prefix.join("bin").join(&bin.tool);
+        let debug = prefix.join("lib/debug/bin").join(format!("{}.debug", bin.tool));
+        let from = &bin.path;
+        let section = format!("{SECTION}={}", manifest.display());
+        if common.dry_run {
+            println!(
+                "{objcopy} --only-keep-debug {} {}",
+                from.display(),
+                debug.display(),
+                objcopy = objcopy.display()
+            );
+            println!(
+                "{objcopy} --strip-all --add-section {section} {} {}",
+                from.display(),
+                to.display(),
+                objcopy = objcopy.display()
+            );
+            continue;
+        }
+        atomic::replace(&debug, |temporary| {
+            ctx.run(cmd!(ctx.sh, "{objcopy} --only-keep-debug {from} {temporary}"), "install")?;
+            Ok(())
+        })?;
+        atomic::replace(&to, |temporary| {
+            let link = format!("--add-gnu-debuglink={}", debug.display());
+            ctx.run(
+                cmd!(
+                    ctx.sh,
+                    "{objcopy} --strip-all --add-section {section} {link} {from} {temporary}"
+                ),
+                "install",
+            )?;
+            prove(&ctx, temporary, &objcopy, manifest)
+        })?;
+        eprintln!("   installed {} ({} KiB)", to.display(), std::fs::metadata(&to)?.len() / 1024);
+    }
+    Ok(())
+}
+
+/// The stripped program still starts, and its manifest can be read back.
+fn prove(ctx: &Ctx, program: &Path, objcopy: &Path, manifest: &Path) -> Result<()> {
+    ctx.ask(program, &["--version"]).context("the stripped program does not start")?;
+    let read = read_manifest(ctx, objcopy, program)?;
+    anyhow::ensure!(
+        read == std::fs::read(manifest)?,
+        "the manifest inside {} is not the profile's",
+        program.display()
+    );
+    Ok(())
+}
+
+/// The manifest inside an installed program; empty when it has none.
+pub(crate) fn read_manifest(ctx: &Ctx, objcopy: &Path, program: &Path) -> Result<Vec<u8>> {
+    let dump = ctx.out_dir.join("manifest.dump");
+    atomic::write(&dump, b"")?;
+    let argument = format!("{SECTION}={}", dump.display());
+    let program = program.display().to_string();
+    // A missing section is llvm-objcopy's error and our empty answer.
+    let dumped = ctx.ask(objcopy, &["--dump-section", &argument, &program, "/dev/null"]);
+    let bytes = if dumped.is_ok() { std::fs::read(&dump)? } else { Vec::new() };
+    std::fs::remove_file(&dump)?;
+    Ok(bytes)
+}
+
+/// llvm-objcopy of the compiler's own LLVM; binutils' strip breaks what LLVM tools wrote.
+pub(crate) fn objcopy(ctx: &Ctx) -> Result<PathBuf> {
+    let path = llvm_bin(ctx, &Compiler::ask(ctx)?)?.join("llvm-objcopy");
+    if path.is_file() {
+        return Ok(path);
+    }
+    let text = format!("no {}; get it with: rustup component add llvm-tools", path.display());
+    Err(refuse(Fault::Toolchain, text))
+}
+
+fn recorded(ctx: &Ctx, wanted: &[String]) -> Result<Vec<Built>> {
+    let redo = "build it with: cargo xtask build-pgo";
+    let record = ctx.out_dir.join(RECORD);
+    let read = || -> Result<Vec<Built>> { Ok(serde_json::from_slice(&std::fs::read(&record)?)?) };
+    let mut built = read().map_err(|_| {
+        refuse(Fault::Usage, format!("nothing to install in {}; {redo}", ctx.out_dir.display()))
+    })?;
+    if let Some(unknown) = wanted.iter().find(|tool| !built.iter().any(|b| b.bin.tool == **tool)) {
+        return Err(refuse(
+            Fault::Usage,
+            format!("{unknown} was not built with a profile; {redo} {unknown}"),
+        ));
+    }
+    built.retain(|built| wanted.is_empty() || wanted.contains(&built.bin.tool));
+    for Built { bin, .. } in &built {
+        if digest::of_file(&bin.path).ok().as_deref() != Some(bin.sha256.as_str()) {
+            let text = format!("{} is not what build-pgo made; {redo}", bin.path.display());
+            return Err(refuse(Fault::Stale, text));
+        }
+    }
+    Ok(built)
+}
+
+/// `$CARGO_HOME`, else `~/.cargo`: what `cargo install` uses.
+fn cargo_home() -> Result<PathBuf> {
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("CARGO_HOME").or_else(|| set("HOME").map(|home| home.join(".cargo"))).ok_or_else(|| {
+        refuse(Fault::Usage, "neither CARGO_HOME nor HOME is set; give --prefix DIR")
+    })
+}

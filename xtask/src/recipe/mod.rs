@@ -1,0 +1,39 @@
+//! The recipes: what each `cargo xtask` command does, as functions read from top to bottom.
+
+mod build;
+mod ci;
+mod ci_gates;
+mod clean;
+mod doctor;
+mod dry_run;
+mod install;
+mod pgo;
+mod plan;
+mod run_case;
+mod show;
+
+use anyhow::Result;
+
+use crate::cli::Command;
+use crate::recipe::plan::{Goal, Plan};
+use crate::tidy;
+
+pub(crate) use crate::recipe::plan::own_root;
+
+/// Runs the recipe of a command.
+pub(crate) fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Pgo(options) => pgo::pgo(&Plan::new(&options, Goal::Full)?),
+        Command::PgoQuick(options) => pgo::pgo(&Plan::new(&options, Goal::Quick)?),
+        Command::PgoGenerate(options) => pgo::pgo(&Plan::new(&options, Goal::Generate)?),
+        Command::PgoInputs(options) => pgo::pgo(&Plan::new(&options, Goal::Inputs)?),
+        Command::BuildPgo(options) => build::build_pgo(&options),
+        Command::InstallPgo(options) => install::install_pgo(&options),
+        Command::PgoShow(options) => show::show(&options),
+        Command::PgoClean(options) => clean::clean(options.out_dir.as_deref()),
+        Command::Doctor(options) => doctor::doctor(!options.no_mend),
+        Command::RunCase(options) => run_case::run_case(&options),
+        Command::Tidy => tidy::tidy(),
+        Command::Ci(options) => ci::ci(&options.steps),
+    }
+}

@@ -1,0 +1,184 @@
+//! `pgo`, `pgo-quick`, `pgo-generate`, `pgo-inputs`: one pipeline that goes more or less far.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::cargo::{self, Bins, Selection, Sources};
+use crate::compare::rounds::{self, Setup};
+use crate::ctx::Ctx;
+use crate::fault::{Fault, refuse};
+use crate::flags::Flavour;
+use crate::lock::Lock;
+use crate::profile::manifest::{Identity, Provenance, SourceState};
+use crate::profile::merge::{self, Profiles};
+use crate::profile::{collect, store};
+use crate::progress::Progress;
+use crate::recipe::dry_run;
+use crate::recipe::plan::{Goal, Plan, selection};
+use crate::report::machine::Machine;
+use crate::report::{self, Report};
+use crate::toolchain::{self, Compiler, Toolchain};
+use crate::workload::case::Job;
+use crate::workload::inputs::{self, Inputs};
+use crate::workload::{Kind, Workloads};
+
+/// Runs the pipeline and prints the stage table, also when a stage failed.
+pub(crate) fn pgo(plan: &Plan) -> Result<()> {
+    let ctx = plan.ctx()?;
+    if plan.common.dry_run {
+        return dry_run::print(&ctx, plan);
+    }
+    let _lock = Lock::take(&ctx.out_dir)?;
+    let result = pipeline(&ctx, plan);
+    report::print_stages(&ctx);
+    result
+}
+
+fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
+    let workloads = plan.workloads(ctx)?;
+    let selection = selection(ctx, &plan.common, &workloads, &Compiler::ask(ctx)?)?;
+    let sources = Sources::read(ctx, &selection.packages)?;
+    plan.remember(ctx)?;
+    let data = &plan.data;
+
+    let toolchain = ctx.stage("preflight", || toolchain::preflight(ctx, true))?;
+    let inputs = ctx.artefact("inputs", || {
+        inputs::make(ctx, &workloads, data.data_size, data.corpus.as_deref())
+    })?;
+    if plan.goal == Goal::Inputs {
+        return Ok(());
+    }
+    let source = SourceState::now(ctx, &sources)?;
+    let baseline =
+        ctx.artefact("build-baseline", || cargo::build(ctx, &selection, &Flavour::Baseline))?;
+    let instrumented = ctx
+        .artefact("build-instrumented", || cargo::build(ctx, &selection, &Flavour::Instrumented))?;
+    let training = ctx.artefact("train", || {
+        collect::train(ctx, &workloads, &inputs, &baseline, &instrumented, data.iterations)
+    })?;
+    let profiles = ctx.artefact("merge", || merge::merge(ctx, &toolchain, &training))?;
+    let provenance = Provenance {
+        toolchain: &toolchain,
+        identity: Identity::now(&toolchain.compiler, &selection, &sources),
+        source,
+        workloads: &workloads,
+        inputs: &inputs,
+        data_size: data.data_size,
+        iterations: data.iterations,
+    };
+    let profile_dir = ctx.root.join(&plan.common.profile_dir);
+    if plan.goal == Goal::Generate {
+        return ctx.stage("publish", || store::publish(&profile_dir, &profiles, &provenance));
+    }
+    let pgo = ctx.artefact("build-optimised", || {
+        build_optimised(ctx, &toolchain, &selection, &profiles, plan.common.per_tool)
+    })?;
+    ctx.stage("verify", || verify(ctx, &workloads, &inputs, &baseline, &pgo))?;
+    let setup = Setup {
+        ctx,
+        hyperfine: &toolchain.hyperfine,
+        workloads: &workloads,
+        inputs: &inputs,
+        rounds: plan.rounds,
+        case_options: case_options(ctx, plan),
+    };
+    let comparison = ctx.stage("compare", || rounds::compare(&setup, &baseline, &pgo))?;
+    if plan.goal == Goal::Full {
+        ctx.stage("publish", || store::publish(&profile_dir, &profiles, &provenance))?;
+    }
+    ctx.stage("report", || {
+        let profiles = report::profile_rows(&profiles, &baseline, &pgo)?;
+        let report = Report {
+            schema: Report::SCHEMA,
+            command: plan.command_line(),
+            commit: provenance.source.commit.clone(),
+            machine: Machine::now(),
+            compiler: toolchain.compiler.clone(),
+            data_size: data.data_size,
+            iterations: data.iterations,
+            corpus: data.corpus.is_some(),
+            profile_use: if plan.common.per_tool { "per tool" } else { "family" },
+            profiles,
+            comparison,
+            stages: ctx.stage_times(),
+        };
+        report::publish(ctx, &report)
+    })
+}
+
+/// One build with the family's profile, or one build per tool with its own.
+pub(crate) fn build_optimised(
+    ctx: &Ctx,
+    toolchain: &Toolchain,
+    selection: &Selection,
+    profiles: &Profiles,
+    per_tool: bool,
+) -> Result<Bins> {
+    if !per_tool {
+        let chosen: Vec<_> = profiles.0.iter().collect();
+        let family = merge::family(ctx, toolchain, &chosen)?;
+        return cargo::build(ctx, selection, &Flavour::Optimised(family));
+    }
+    let mut all = Bins { rustflags: Vec::new(), bins: Vec::new() };
+    for profile in &profiles.0 {
+        let one = Selection { bins: vec![profile.tool.clone()], ..selection.clone() };
+        let built = cargo::build(ctx, &one, &Flavour::Optimised(profile.path.clone()))?;
+        all.rustflags = built.rustflags;
+        all.bins.extend(built.bins);
+    }
+    Ok(all)
+}
+
+/// The optimised programs must be other programs that do exactly the same.
+fn verify(
+    ctx: &Ctx,
+    workloads: &Workloads,
+    inputs: &Inputs,
+    baseline: &Bins,
+    pgo: &Bins,
+) -> Result<()> {
+    let count = workloads.tools.iter().map(|tool| tool.cases.len() as u64).sum();
+    let mut progress = Progress::new("verify", count);
+    for workload in &workloads.tools {
+        let tool = &workload.tool;
+        let (plain, optimised) = (baseline.of(tool)?, pgo.of(tool)?);
+        if plain.sha256 == optimised.sha256 {
+            return Err(refuse(
+                Fault::Quality,
+                format!(
+                    "{tool}: the optimised program is the baseline, byte for byte: the profile did not apply"
+                ),
+            ));
+        }
+        for case in [Kind::Train, Kind::Eval].into_iter().flat_map(|kind| workload.cases(kind)) {
+            progress.say(&format!("{tool} {}", case.name));
+            let job = Job { ctx, tool, case, inputs };
+            let expected = job.run(&plain.path, None)?;
+            let outcome = job.run(&optimised.path, None)?;
+            let fault = expected
+                .fault(case)
+                .map(|fault| format!("the baseline program {fault}"))
+                .or_else(|| outcome.fault(case))
+                .or_else(|| outcome.effect.difference(&expected.effect));
+            if let Some(fault) = fault {
+                let text = format!("{tool}, case {}: the optimised program: {fault}", case.name);
+                return Err(refuse(Fault::Regression, text));
+            }
+            progress.step();
+        }
+    }
+    Ok(())
+}
+
+/// What `run-case` needs to find the inputs of this run.
+pub(crate) fn case_options(ctx: &Ctx, plan: &Plan) -> Vec<String> {
+    let path = |path: &Path| path.display().to_string();
+    let mut options = vec![
+        format!("--data-size={}", plan.data.data_size),
+        format!("--out-dir={}", path(&ctx.out_dir)),
+        format!("--workspace={}", path(&ctx.root)),
+    ];
+    options.extend(plan.data.corpus.as_ref().map(|corpus| format!("--corpus={corpus}")));
+    options
+}

@@ -1,0 +1,149 @@
+//! From what was typed to what a pipeline needs: presets, folders, the selection of packages.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::atomic;
+use crate::cargo::Selection;
+use crate::cli::{Common, Pipeline};
+use crate::ctx::Ctx;
+use crate::fault::{Fault, refuse};
+use crate::toolchain::Compiler;
+use crate::workload::{self, Workloads};
+
+/// How far the pipeline goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    Full,
+    Quick,
+    Generate,
+    Inputs,
+}
+
+/// A pipeline run, every choice made.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) goal: Goal,
+    pub(crate) common: Common,
+    pub(crate) root: PathBuf,
+    pub(crate) out_dir: PathBuf,
+    pub(crate) rounds: u32,
+    pub(crate) data: Data,
+    pub(crate) from: Option<String>,
+}
+
+/// The choices that decide what the stages make. `--from` needs them unchanged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Data {
+    tools: Vec<String>,
+    target: Option<String>,
+    per_tool: bool,
+    pub(crate) iterations: u32,
+    pub(crate) data_size: u64,
+    pub(crate) corpus: Option<String>,
+}
+
+/// The folder of the workspace this xtask belongs to.
+pub(crate) fn own_root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+impl Plan {
+    /// Fills in the presets of `goal` where nothing was typed.
+    pub(crate) fn new(options: &Pipeline, goal: Goal) -> Result<Self> {
+        let quick = goal == Goal::Quick;
+        let common = options.common.clone();
+        if common.per_tool && goal == Goal::Generate {
+            let text =
+                "pgo-generate always keeps one profile per tool; --per-tool belongs to builds";
+            return Err(refuse(Fault::Usage, text));
+        }
+        let default_dir = if quick { "target/pgo-quick" } else { "target/pgo" };
+        let mut tools = common.tools.clone();
+        tools.sort();
+        tools.dedup();
+        Ok(Self {
+            goal,
+            root: common.workspace.clone().unwrap_or_else(|| own_root().to_owned()),
+            out_dir: common.out_dir.clone().unwrap_or_else(|| default_dir.into()),
+            rounds: options.rounds.unwrap_or(if quick { 8 } else { 25 }),
+            data: Data {
+                tools,
+                target: common.target.clone(),
+                per_tool: common.per_tool,
+                iterations: options.iterations.unwrap_or(if quick { 1 } else { 3 }),
+                data_size: options.data_size.unwrap_or(if quick { 100_000 } else { 500_000 }),
+                corpus: options.corpus.clone(),
+            },
+            from: options.from.clone(),
+            common,
+        })
+    }
+
+    /// The context of this run.
+    pub(crate) fn ctx(&self) -> Result<Ctx> {
+        Ctx::new(&self.root, &self.out_dir, self.common.verbose, self.from.as_deref())
+    }
+
+    /// The workloads of the chosen tools.
+    pub(crate) fn workloads(&self, ctx: &Ctx) -> Result<Workloads> {
+        workload::load(&ctx.root, &self.data.tools, self.data.corpus.is_some())
+    }
+
+    /// Records the choices of this run, or, when it resumes another, refuses other choices.
+    pub(crate) fn remember(&self, ctx: &Ctx) -> Result<()> {
+        let record = ctx.out_dir.join("stages/options.json");
+        if self.from.is_some() {
+            let earlier = std::fs::read(&record).ok();
+            let earlier: Option<Data> =
+                earlier.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            if earlier.as_ref() != Some(&self.data) {
+                return Err(refuse(
+                    Fault::Usage,
+                    "--from takes up a run with the same tools and options, and the last one had others; run without --from",
+                ));
+            }
+        }
+        atomic::write_json(&record, &self.data)
+    }
+
+    /// The command line that this plan amounts to, for the report.
+    pub(crate) fn command_line(&self) -> String {
+        let verb = match self.goal {
+            Goal::Full => "pgo",
+            Goal::Quick => "pgo-quick",
+            Goal::Generate => "pgo-generate",
+            Goal::Inputs => "pgo-inputs",
+        };
+        let mut words = vec!["cargo xtask".to_owned(), verb.to_owned()];
+        words.extend(self.data.tools.iter().cloned());
+        words.push(format!("--data-size {}", self.data.data_size));
+        words.push(format!("--iterations {} --rounds {}", self.data.iterations, self.rounds));
+        if self.data.per_tool {
+            words.push("--per-tool".to_owned());
+        }
+        if self.data.corpus.is_some() {
+            words.push("--corpus …".to_owned());
+        }
+        words.join(" ")
+    }
+}
+
+/// What is built for `tools`: the packages of *all* tools, so that features do not depend on the
+/// choice, and the programs of the chosen ones.
+pub(crate) fn selection(
+    ctx: &Ctx,
+    common: &Common,
+    workloads: &Workloads,
+    compiler: &Compiler,
+) -> Result<Selection> {
+    let all = workload::load(&ctx.root, &[], false)?;
+    Ok(Selection {
+        packages: all.tools.iter().map(|tool| tool.package().to_owned()).collect(),
+        bins: workloads.tools.iter().map(|tool| tool.tool.clone()).collect(),
+        target: common.target.clone().unwrap_or_else(|| compiler.host.clone()),
+    })
+}

@@ -1,0 +1,198 @@
+//! What a run reports: one value, shown on the terminal, as Markdown and as JSON.
+
+pub(crate) mod machine;
+pub(crate) mod markdown;
+pub(crate) mod table;
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::atomic;
+use crate::cargo::Bins;
+use crate::compare::rounds::Comparison;
+use crate::compare::statistics::Estimate;
+use crate::ctx::{Ctx, StageTime};
+use crate::profile::merge::{Profile, Profiles};
+use crate::report::machine::Machine;
+use crate::report::table::Table;
+use crate::toolchain::Compiler;
+
+/// The layout of `report.json`; raised when a field changes its meaning.
+const SCHEMA: u32 = 1;
+/// GitHub shows the text of the file that this variable names on the run's page.
+const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// Everything a run found out.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) schema: u32,
+    pub(crate) command: String,
+    pub(crate) commit: Option<String>,
+    pub(crate) machine: Machine,
+    pub(crate) compiler: Compiler,
+    pub(crate) data_size: u64,
+    pub(crate) iterations: u32,
+    pub(crate) corpus: bool,
+    /// "family" or "per tool".
+    pub(crate) profile_use: &'static str,
+    pub(crate) profiles: Vec<ProfileRow>,
+    pub(crate) comparison: Comparison,
+    pub(crate) stages: Vec<StageTime>,
+}
+
+/// One tool's profile and programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProfileRow {
+    pub(crate) tool: String,
+    pub(crate) functions: usize,
+    pub(crate) counted: usize,
+    pub(crate) total: u64,
+    pub(crate) cases: usize,
+    /// Longest of the cases' slowdowns of the instrumented program, as a factor.
+    pub(crate) slowdown: f64,
+    pub(crate) hottest: String,
+    pub(crate) baseline_bytes: u64,
+    pub(crate) pgo_bytes: u64,
+}
+
+impl Report {
+    /// The value for `schema`, for the caller that builds a report.
+    pub(crate) const SCHEMA: u32 = SCHEMA;
+}
+
+/// The rows about profiles and sizes.
+pub(crate) fn profile_rows(
+    profiles: &Profiles,
+    baseline: &Bins,
+    pgo: &Bins,
+) -> Result<Vec<ProfileRow>> {
+    let row = |profile: &Profile| -> Result<ProfileRow> {
+        let slowdown = profile.cases.iter().map(|case| case.training.slowdown).fold(0.0, f64::max);
+        Ok(ProfileRow {
+            tool: profile.tool.clone(),
+            functions: profile.functions,
+            counted: profile.counted,
+            total: profile.total,
+            cases: profile.cases.len(),
+            slowdown,
+            hottest: profile.hot.first().map(|hot| hot.function.clone()).unwrap_or_default(),
+            baseline_bytes: baseline.of(&profile.tool)?.bytes,
+            pgo_bytes: pgo.of(&profile.tool)?.bytes,
+        })
+    };
+    profiles.0.iter().map(row).collect()
+}
+
+/// Writes `report.json` and `report.md`, appends the latter to GitHub's summary when there is
+/// one, and prints the tables.
+pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
+    let json = ctx.out_dir.join("report.json");
+    let text = ctx.out_dir.join("report.md");
+    atomic::write_json(&json, report)?;
+    let markdown = markdown::render(report);
+    atomic::write(&text, markdown.as_bytes())?;
+    if let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) {
+        let append = || std::fs::File::options().append(true).create(true).open(&path);
+        append()
+            .and_then(|mut file| file.write_all(markdown.as_bytes()))
+            .with_context(|| format!("cannot write the summary {}", path.display()))?;
+    }
+    eprintln!("\n{}", profiles_table(report).text());
+    eprintln!("{}", cases_table(report).text());
+    eprintln!("{}", means_table(report).text());
+    eprintln!("report: {} and {}", text.display(), json.display());
+    Ok(())
+}
+
+/// Prints the stage table; also after a failure, but not when nothing was begun.
+pub(crate) fn print_stages(ctx: &Ctx) {
+    let stages = ctx.stage_times();
+    if !stages.is_empty() {
+        eprintln!("\n{}", stage_table(&stages).text());
+    }
+}
+
+/// The stages with their times and the sum.
+pub(crate) fn stage_table(stages: &[StageTime]) -> Table {
+    let mut table = Table::new(&["stage", "time", "outcome"]);
+    for stage in stages {
+        table.row([stage.name.clone(), seconds(stage.seconds), stage.outcome.to_owned()]);
+    }
+    let sum = stages.iter().map(|stage| stage.seconds).sum();
+    table.row(["total".to_owned(), seconds(sum), String::new()]);
+    table
+}
+
+pub(crate) fn profiles_table(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "tool",
+        "cases",
+        "functions run",
+        "counts",
+        "training slowdown",
+        "size",
+        "PGO size",
+    ]);
+    for row in &report.profiles {
+        table.row([
+            row.tool.clone(),
+            row.cases.to_string(),
+            format!("{} of {}", row.counted, row.functions),
+            format!("{:.2e}", row.total as f64),
+            format!("{:.1} ×", row.slowdown),
+            kib(row.baseline_bytes),
+            format!(
+                "{} ({:+.1} %)",
+                kib(row.pgo_bytes),
+                (row.pgo_bytes as f64 / row.baseline_bytes as f64 - 1.0) * 100.0
+            ),
+        ]);
+    }
+    table
+}
+
+pub(crate) fn cases_table(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "tool",
+        "evaluation case",
+        "baseline",
+        "gain [95 %]",
+        "placebo [95 %]",
+        "verdict",
+    ]);
+    for case in &report.comparison.cases {
+        table.row([
+            case.tool.clone(),
+            case.case.clone(),
+            format!("{:.1} ms {}", case.baseline_s * 1e3, case.measure),
+            gain(&case.pgo),
+            gain(&case.placebo),
+            format!("{:?}", case.verdict).to_lowercase(),
+        ]);
+    }
+    table
+}
+
+pub(crate) fn means_table(report: &Report) -> Table {
+    let mut table = Table::new(&["geometric mean", "gain [95 %]", "placebo [95 %]"]);
+    for mean in &report.comparison.means {
+        table.row([mean.name.clone(), gain(&mean.pgo), gain(&mean.placebo)]);
+    }
+    table
+}
+
+/// Percent of time saved with its interval: positive is faster.
+fn gain(estimate: &Estimate) -> String {
+    let (gain, low, high) = estimate.gain_percent();
+    format!("{gain:+.1} % [{low:+.1}, {high:+.1}]")
+}
+
+fn seconds(seconds: f64) -> String {
+    format!("{seconds:.1} s")
+}
+
+fn kib(bytes: u64) -> String {
+    format!("{} KiB", bytes / 1024)
+}

@@ -1,0 +1,199 @@
+//! Rules about crates: who may import whom, who owns a heavy crate, what manifests inherit.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::tidy::Offences;
+
+/// Who may import whom among our crates: imports go down. A crate that is not listed is an
+/// offence, so that the picture in ARCHITECTURE.md stays complete.
+const DIRECTIONS: [(&str, &[&str]); 14] = [
+    ("dcat", &["dtail-cli"]),
+    ("dgrep", &["dtail-cli"]),
+    ("dmap", &["dtail-cli"]),
+    ("dtail", &["dtail-cli"]),
+    ("dtail-cli", &["dtail-client", "dtail-process", "dtail-protocol", "dtail-query"]),
+    ("dtail-client", &["dtail-session", "dtail-protocol", "dtail-query"]),
+    ("dtail-session", &["dtail-lines", "dtail-search", "dtail-query", "dtail-protocol"]),
+    ("dtail-lines", &[]),
+    ("dtail-search", &[]),
+    ("dtail-query", &[]),
+    ("dtail-protocol", &[]),
+    ("dtail-process", &[]),
+    ("dtail-testkit", &[]),
+    ("xtask", &[]),
+];
+
+/// Heavy crates and the crates that may name them; everybody else goes through an owner.
+const OWNERS: [(&str, &[&str]); 9] = [
+    ("regex", &["dtail-search"]),
+    ("flate2", &["dtail-lines", "xtask"]),
+    ("ruzstd", &["dtail-lines", "xtask"]),
+    ("glob", &["dtail-lines", "xtask"]),
+    ("signal-hook", &["dtail-process", "xtask"]),
+    ("clap", &["dtail-cli", "dcat", "dgrep", "dmap", "dtail", "xtask"]),
+    ("xshell", &["xtask"]),
+    ("russh", &["dtail-ssh"]),
+    ("tokio", &["dtail-ssh", "dtail-client", "dtail-server"]),
+];
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    manifest_path: String,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    path: Option<String>,
+    kind: Option<String>,
+}
+
+/// Checks every manifest of the workspace.
+pub(crate) fn check(root: &Path, offences: &mut Offences) -> Result<()> {
+    let output = std::process::Command::new("cargo")
+        .args(["metadata", "--no-deps", "--format-version", "1", "--locked"])
+        .current_dir(root)
+        .output()
+        .context("cannot run cargo metadata")?;
+    anyhow::ensure!(
+        output.status.success(),
+        "cargo metadata: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
+    check_imports(&metadata, offences);
+    for package in &metadata.packages {
+        let path = Path::new(&package.manifest_path);
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
+        check_manifest(package, &shown, &text, offences);
+    }
+    let changelog = std::fs::read_to_string(root.join("CHANGELOG.md")).unwrap_or_default();
+    let version = metadata.packages.first().map_or("", |package| package.version.as_str());
+    if !changelog.lines().any(|line| line.starts_with("## ") && line.contains(version)) {
+        offences.add("CHANGELOG.md", 0, &format!("no heading for version {version}"));
+    }
+    Ok(())
+}
+
+fn check_imports(metadata: &Metadata, offences: &mut Offences) {
+    for package in &metadata.packages {
+        let name = package.name.as_str();
+        let Some((_, allowed)) = DIRECTIONS.iter().find(|(crate_name, _)| *crate_name == name)
+        else {
+            offences.add(name, 0, "a crate without a place in xtask/src/tidy/manifests.rs");
+            continue;
+        };
+        for dependency in &package.dependencies {
+            let dev = dependency.kind.as_deref() == Some("dev");
+            let import = dependency.name.as_str();
+            let ours = dependency.path.is_some();
+            if ours && !allowed.contains(&import) && !(dev && import == "dtail-testkit") {
+                offences.add(name, 0, &format!("must not import {import}: imports go down"));
+            }
+            let owners = OWNERS.iter().find(|(heavy, _)| *heavy == import);
+            if let Some((_, owners)) = owners
+                && !owners.contains(&name)
+                && !dev
+            {
+                let text = format!("must not import {import}: its owner is {}", owners.join(", "));
+                offences.add(name, 0, &text);
+            }
+        }
+    }
+}
+
+fn check_manifest(package: &Package, path: &str, text: &str, offences: &mut Offences) {
+    let folder = Path::new(path).parent().and_then(Path::file_name).unwrap_or_default();
+    if folder != package.name.as_str() {
+        offences.add(path, 0, "the folder's name is the crate's name");
+    }
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let inherits = |table: Option<&toml::Value>| {
+        table.and_then(|value| value.get("workspace")).and_then(toml::Value::as_bool) == Some(true)
+    };
+    if !inherits(table.get("lints")) {
+        offences.add(path, 0, "lints are inherited: `[lints] workspace = true`");
+    }
+    for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+        let entries = table.get(section).and_then(toml::Value::as_table);
+        for (name, value) in entries.into_iter().flatten() {
+            if !inherits(Some(value)) {
+                offences.add(path, 0, &format!("{name}: versions live in the root Cargo.toml"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn package(name: &str, imports: &[(&str, bool, &str)]) -> Package {
+        let dependency = |&(name, ours, kind): &(&str, bool, &str)| Dependency {
+            name: name.to_owned(),
+            path: ours.then(String::new),
+            kind: (!kind.is_empty()).then(|| kind.to_owned()),
+        };
+        Package {
+            name: name.to_owned(),
+            version: "0.1.0".to_owned(),
+            manifest_path: String::new(),
+            dependencies: imports.iter().map(dependency).collect(),
+        }
+    }
+
+    #[track_caller]
+    fn check_one(package: Package, expected: &Expect) {
+        let mut offences = Offences::default();
+        check_imports(&Metadata { packages: vec![package] }, &mut offences);
+        expected.assert_eq(&offences.0.join("\n"));
+    }
+
+    #[test]
+    fn imports_go_down_and_heavy_crates_have_one_owner() {
+        check_one(package("dcat", &[("dtail-cli", true, ""), ("clap", false, "")]), &expect![""]);
+        check_one(package("dcat", &[("dtail-testkit", true, "dev")]), &expect![""]);
+        check_one(
+            package("dtail-lines", &[("dtail-search", true, "")]),
+            &expect!["dtail-lines: must not import dtail-search: imports go down"],
+        );
+        check_one(
+            package("xtask", &[("dtail-query", true, "")]),
+            &expect!["xtask: must not import dtail-query: imports go down"],
+        );
+        check_one(
+            package("dtail-query", &[("regex", false, "")]),
+            &expect!["dtail-query: must not import regex: its owner is dtail-search"],
+        );
+        check_one(
+            package("dtail-new", &[]),
+            &expect!["dtail-new: a crate without a place in xtask/src/tidy/manifests.rs"],
+        );
+    }
+
+    #[test]
+    fn manifests_inherit() {
+        let mut offences = Offences::default();
+        let text = "[package]\nname = \"x\"\n[dependencies]\nregex = \"1\"\n";
+        check_manifest(&package("x", &[]), "tools/y/Cargo.toml", text, &mut offences);
+        expect![[r#"
+            tools/y/Cargo.toml: the folder's name is the crate's name
+            tools/y/Cargo.toml: lints are inherited: `[lints] workspace = true`
+            tools/y/Cargo.toml: regex: versions live in the root Cargo.toml"#]]
+        .assert_eq(&offences.0.join("\n"));
+    }
+}

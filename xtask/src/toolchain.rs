@@ -1,0 +1,286 @@
+//! Finds, checks and provisions what the pipeline needs beside cargo: llvm-profdata of the
+//! compiler's own LLVM, hyperfine, disk space. Reports everything that is missing at once.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use xshell::cmd;
+
+use crate::atomic;
+use crate::ctx::Ctx;
+use crate::fault::{Fault, refuse};
+use crate::flags;
+
+/// The release that is installed when PATH has none: newer ones need a newer compiler.
+const HYPERFINE_VERSION: &str = "1.20.0";
+/// The first release that can feed a file to standard input (`--input`).
+const HYPERFINE_OLDEST: (u32, u32) = (1, 16);
+/// Three flavours of fat-LTO builds, inputs and raw profiles.
+const DISK_NEEDED: u64 = 4 << 30;
+
+/// The compiler's own words about itself (`rustc -vV`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Compiler {
+    pub(crate) release: String,
+    pub(crate) commit: String,
+    pub(crate) host: String,
+    pub(crate) llvm: String,
+}
+
+/// Everything found. Made by `preflight` only.
+pub(crate) struct Toolchain {
+    pub(crate) compiler: Compiler,
+    pub(crate) cargo: String,
+    pub(crate) profdata: PathBuf,
+    pub(crate) hyperfine: Hyperfine,
+}
+
+/// hyperfine and what its version can do.
+#[derive(Clone, Debug)]
+pub(crate) struct Hyperfine {
+    pub(crate) path: PathBuf,
+    pub(crate) version: String,
+}
+
+/// Something that keeps the pipeline from running, and the command that mends it.
+struct Problem {
+    what: String,
+    mend: String,
+}
+
+impl Compiler {
+    /// Asks the compiler that cargo will use in the workspace.
+    pub(crate) fn ask(ctx: &Ctx) -> Result<Self> {
+        let text = ctx.ask(Path::new("rustc"), &["-vV"])?;
+        Self::parse(&text).context("cannot understand `rustc -vV`")
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let field = |name: &str| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+                .map(str::to_owned)
+        };
+        Some(Self {
+            release: field("release")?,
+            commit: field("commit-hash")?,
+            host: field("host")?,
+            llvm: field("LLVM version")?,
+        })
+    }
+
+    fn llvm_major(&self) -> &str {
+        self.llvm.split('.').next().unwrap_or(&self.llvm)
+    }
+}
+
+/// Checks everything, mends what needs no root (`mend`), and fails with the list of the rest.
+pub(crate) fn preflight(ctx: &Ctx, mend: bool) -> Result<Toolchain> {
+    let mut problems = overriding_variables();
+    let compiler = Compiler::ask(ctx)?;
+    let cargo = ctx.ask(Path::new("cargo"), &["-V"])?.trim().to_owned();
+    eprintln!("   rustc {} (LLVM {}), {cargo}", compiler.release, compiler.llvm);
+    problems.extend(disk(&ctx.out_dir)?);
+    let profdata = keep(profdata(ctx, &compiler, mend), &mut problems)?;
+    let hyperfine = keep(hyperfine(ctx, mend), &mut problems)?;
+    if let (Some(profdata), Some(hyperfine)) = (profdata, hyperfine)
+        && problems.is_empty()
+    {
+        return Ok(Toolchain { compiler, cargo, profdata, hyperfine });
+    }
+    let list: Vec<String> =
+        problems.iter().map(|p| format!("\n  {}\n    mend: {}", p.what, p.mend)).collect();
+    Err(refuse(Fault::Toolchain, format!("this machine is not ready:{}", list.concat())))
+}
+
+/// Sorts a look-up into what was found, what is a problem to report, and a real error.
+fn keep<T>(found: Result<T, Trouble>, problems: &mut Vec<Problem>) -> Result<Option<T>> {
+    match found {
+        Ok(value) => Ok(Some(value)),
+        Err(Trouble::Missing(problem)) => {
+            problems.push(problem);
+            Ok(None)
+        }
+        Err(Trouble::Error(error)) => Err(error),
+    }
+}
+
+enum Trouble {
+    Missing(Problem),
+    Error(anyhow::Error),
+}
+
+fn missing<T>(what: String, mend: &str) -> Result<T, Trouble> {
+    Err(Trouble::Missing(Problem { what, mend: mend.to_owned() }))
+}
+
+fn overriding_variables() -> Vec<Problem> {
+    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let problem = |name: &str| Problem {
+        what: format!("{name} is set: it would replace the flags of some flavours silently"),
+        mend: format!("unset {name}"),
+    };
+    flags::OVERRIDING_VARIABLES.iter().filter(|name| set(name)).map(|name| problem(name)).collect()
+}
+
+fn disk(out_dir: &Path) -> Result<Option<Problem>> {
+    std::fs::create_dir_all(out_dir)
+        .with_context(|| format!("cannot make folder {}", out_dir.display()))?;
+    let fs = rustix::fs::statvfs(out_dir).context("cannot ask for free disk space")?;
+    let free = fs.f_bavail * fs.f_frsize;
+    Ok((free < DISK_NEEDED).then(|| Problem {
+        what: format!(
+            "{} has {:.1} GB free, {:.1} GB are needed",
+            out_dir.display(),
+            free as f64 / 1e9,
+            DISK_NEEDED as f64 / 1e9
+        ),
+        mend: "free some space, or use --out-dir on another disk".to_owned(),
+    }))
+}
+
+/// `$LLVM_PROFDATA`, the toolchain's own, or a versioned one of the same LLVM; never an
+/// unversioned stranger from PATH. Whatever is found must prove itself.
+fn profdata(ctx: &Ctx, compiler: &Compiler, mend: bool) -> Result<PathBuf, Trouble> {
+    let versioned = format!("llvm-profdata-{}", compiler.llvm_major());
+    if let Some(path) = std::env::var_os("LLVM_PROFDATA").map(PathBuf::from) {
+        return prove(ctx, path, "unset LLVM_PROFDATA, or point it to one of the compiler's LLVM");
+    }
+    let own = own_profdata(ctx, compiler).map_err(Trouble::Error)?;
+    if !own.is_file() && mend {
+        // A failure is reported below, together with everything else that is missing.
+        let added = ctx.run(cmd!(ctx.sh, "rustup component add llvm-tools"), "rustup");
+        if let Err(error) = added {
+            eprintln!("   {error:#}");
+            ctx.children.check().map_err(Trouble::Error)?;
+        }
+    }
+    if own.is_file() {
+        return prove(
+            ctx,
+            own,
+            "rustup component remove llvm-tools && rustup component add llvm-tools",
+        );
+    }
+    if let Some(path) = in_path(&versioned) {
+        return prove(ctx, path, "rustup component add llvm-tools");
+    }
+    missing(
+        format!("no llvm-profdata for LLVM {}", compiler.llvm_major()),
+        &format!(
+            "rustup component add llvm-tools (or as root: apt-get install llvm-{})",
+            compiler.llvm_major()
+        ),
+    )
+}
+
+fn own_profdata(ctx: &Ctx, compiler: &Compiler) -> Result<PathBuf> {
+    Ok(llvm_bin(ctx, compiler)?.join("llvm-profdata"))
+}
+
+/// The folder of the toolchain's own LLVM tools; it may not exist.
+pub(crate) fn llvm_bin(ctx: &Ctx, compiler: &Compiler) -> Result<PathBuf> {
+    let sysroot = ctx.ask(Path::new("rustc"), &["--print", "sysroot"])?;
+    Ok(Path::new(sysroot.trim()).join("lib/rustlib").join(&compiler.host).join("bin"))
+}
+
+/// Compiles a one-function program, runs it, and has `profdata` merge what it wrote: a wrong
+/// LLVM is found in a second instead of after the long stages.
+fn prove(ctx: &Ctx, profdata: PathBuf, mend: &str) -> Result<PathBuf, Trouble> {
+    let proof = || -> Result<()> {
+        let dir = ctx.out_dir.join("probe");
+        atomic::fresh_dir(&dir)?;
+        let (source, program) = (dir.join("probe.rs"), dir.join("probe"));
+        std::fs::write(&source, "fn main() {}\n")?;
+        let flags = flags::probe(&dir);
+        let mut rustc: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let paths = [program.to_string_lossy(), source.to_string_lossy()];
+        rustc.extend(["-o", &paths[0], &paths[1]]);
+        ctx.ask(Path::new("rustc"), &rustc)?;
+        ctx.ask(&program, &[])?;
+        let raw = glob::glob(&dir.join("*.profraw").to_string_lossy())?.flatten().next();
+        let raw = raw.context("the instrumented probe wrote no raw profile")?;
+        let merged = dir.join("probe.profdata");
+        ctx.ask(&profdata, &["merge", "-o", &merged.to_string_lossy(), &raw.to_string_lossy()])?;
+        let shown = ctx.ask(&profdata, &["show", &merged.to_string_lossy()])?;
+        anyhow::ensure!(shown.contains("Total functions"), "unexpected answer: {shown}");
+        Ok(())
+    };
+    match proof() {
+        Ok(()) => {
+            eprintln!("   {} merges this compiler's profiles", profdata.display());
+            Ok(profdata)
+        }
+        Err(error) => {
+            let first = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
+            missing(format!("{} cannot be used: {first}", profdata.display()), mend)
+        }
+    }
+}
+
+fn hyperfine(ctx: &Ctx, mend: bool) -> Result<Hyperfine, Trouble> {
+    let root = Path::new("target/tools");
+    let own = ctx.root.join(root).join("bin/hyperfine");
+    let usable = |path: PathBuf| usable_hyperfine(ctx, path);
+    if let Some(found) = in_path("hyperfine").and_then(usable).or_else(|| usable(own.clone())) {
+        eprintln!("   hyperfine {} ({})", found.version, found.path.display());
+        return Ok(found);
+    }
+    let install = cmd!(
+        ctx.sh,
+        "cargo install hyperfine --version {HYPERFINE_VERSION} --locked --root {root}"
+    );
+    let text = install.to_string();
+    if mend {
+        if let Err(error) = ctx.run(install, "install-hyperfine") {
+            eprintln!("   {error:#}");
+            ctx.children.check().map_err(Trouble::Error)?;
+        }
+        if let Some(found) = usable(own) {
+            return Ok(found);
+        }
+    }
+    let oldest = format!("{}.{}", HYPERFINE_OLDEST.0, HYPERFINE_OLDEST.1);
+    missing(format!("no hyperfine {oldest} or newer"), &text)
+}
+
+fn usable_hyperfine(ctx: &Ctx, path: PathBuf) -> Option<Hyperfine> {
+    let answer = ctx.ask(&path, &["--version"]).ok()?;
+    let version = answer.trim().strip_prefix("hyperfine ")?.to_owned();
+    (version_number(&version)? >= HYPERFINE_OLDEST).then_some(Hyperfine { path, version })
+}
+
+fn version_number(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn in_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rustc_facts_are_read_from_its_verbose_version() {
+        let text = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\ncommit-hash: 5980\n\
+                    commit-date: 2026-04-14\nhost: x86_64-unknown-linux-gnu\nrelease: 1.95.0\n\
+                    LLVM version: 22.1.2\n";
+        let compiler = Compiler::parse(text).unwrap();
+        assert_eq!(compiler.llvm_major(), "22");
+        assert_eq!(compiler.host, "x86_64-unknown-linux-gnu");
+        assert!(Compiler::parse("rustc 1.95.0").is_none());
+    }
+
+    #[test]
+    fn hyperfine_versions_are_compared_as_numbers() {
+        assert!(version_number("1.9.0").unwrap() < HYPERFINE_OLDEST);
+        assert!(version_number("1.20.0").unwrap() > HYPERFINE_OLDEST);
+        assert!(version_number("2.0.0").unwrap() > HYPERFINE_OLDEST);
+        assert_eq!(version_number("unknown"), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! The growing-file fixture: writes, rotates and truncates a log while a tool follows it, and
+//! waits for the tool to show each mark before it goes on. Nothing here sleeps.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ChildStdout;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use rustix::process::Signal;
+use serde::Deserialize;
+
+use crate::child::{Finished, Running};
+use crate::digest::Digest;
+
+/// A case's pattern must let lines with this word through: it tells how far the tool has come.
+const MARK: &str = "workload-mark";
+const FILE: &str = "growing.log";
+
+/// How the followed file grows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Growing {
+    /// The input whose lines are written.
+    pub(crate) input: String,
+    /// How often the file is rotated by rename.
+    #[serde(default)]
+    renames: usize,
+    /// How often it is truncated and written anew.
+    #[serde(default)]
+    truncations: usize,
+}
+
+/// The followed file in the case's scratch folder.
+pub(crate) fn path(scratch: &Path) -> PathBuf {
+    scratch.join(FILE)
+}
+
+/// Whether the fixture made the file named `name`.
+pub(crate) fn owns(name: &str) -> bool {
+    name.starts_with(FILE)
+}
+
+/// Feeds the running tool, ends it with SIGTERM after the last mark, and digests its output.
+///
+/// The file does not exist when the tool starts: a follower reads a file that appears later from
+/// its beginning, so that the output is the same in every run.
+pub(crate) fn drive(
+    growing: &Growing,
+    source: &Path,
+    scratch: &Path,
+    running: Running,
+    stdout: ChildStdout,
+    limit: Duration,
+) -> Result<(Digest, Finished)> {
+    let (marks, seen) = sync_channel(1);
+    let reader = std::thread::spawn(move || digest_and_report(stdout, &marks));
+    let deadline = Instant::now() + limit;
+    let fed = feed(growing, source, &path(scratch), &seen, deadline);
+    running.signal(Signal::TERM);
+    drop(seen);
+    let mut finished = running.finish(Some(limit), |_| {})?;
+    let digest = reader.join().unwrap_or_else(|_| Err(std::io::Error::other("reader")));
+    let digest = digest.context("cannot read the program's output")?;
+    match fed {
+        Ok(()) => {}
+        // The tool did not show a mark in time or left early: the caller judges that.
+        Err(Feed::Late) => finished.timed_out = true,
+        Err(Feed::Gone) => finished.stderr.push_str("\nthe program left before the last mark"),
+        Err(Feed::Error(error)) => return Err(error),
+    }
+    Ok((digest, finished))
+}
+
+enum Feed {
+    Late,
+    Gone,
+    Error(anyhow::Error),
+}
+
+impl From<std::io::Error> for Feed {
+    fn from(error: std::io::Error) -> Self {
+        Self::Error(anyhow::Error::new(error).context("cannot write the growing file"))
+    }
+}
+
+fn feed(
+    growing: &Growing,
+    source: &Path,
+    path: &Path,
+    seen: &Receiver<u64>,
+    deadline: Instant,
+) -> Result<(), Feed> {
+    let lines = fs::read(source)?;
+    let parts = growing.renames + growing.truncations + 1;
+    let mut file = File::create(path)?;
+    for (number, part) in split_at_lines(&lines, parts).into_iter().enumerate() {
+        if number > 0 && number <= growing.renames {
+            fs::rename(path, path.with_added_extension(number.to_string()))?;
+            file = File::create(path)?;
+        } else if number > 0 {
+            file.set_len(0)?;
+            file = File::options().append(true).open(path)?;
+            // A truncated file shows only while it is shorter than what was read before, so the
+            // tool must have seen the truncation before the file grows again.
+            mark(&mut file, 1000 + number as u64, seen, deadline)?;
+        }
+        file.write_all(part)?;
+        mark(&mut file, number as u64, seen, deadline)?;
+    }
+    Ok(())
+}
+
+/// Appends a mark and waits until the tool has printed it.
+fn mark(file: &mut File, number: u64, seen: &Receiver<u64>, deadline: Instant) -> Result<(), Feed> {
+    writeln!(file, "[2024-01-01 00:00:00] FATAL - {MARK} {number}.")?;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match seen.recv_timeout(left) {
+            Ok(shown) if shown == number => return Ok(()),
+            Ok(_) => {}
+            Err(RecvTimeoutError::Timeout) => return Err(Feed::Late),
+            Err(RecvTimeoutError::Disconnected) => return Err(Feed::Gone),
+        }
+    }
+}
+
+fn split_at_lines(bytes: &[u8], parts: usize) -> Vec<&[u8]> {
+    let mut rest = bytes;
+    let mut split = Vec::new();
+    for left in (2..=parts).rev() {
+        let aim = rest.len() / left;
+        let end = rest[aim..].iter().position(|b| *b == b'\n').map_or(rest.len(), |n| aim + n + 1);
+        let (part, tail) = rest.split_at(end);
+        split.push(part);
+        rest = tail;
+    }
+    split.push(rest);
+    split
+}
+
+fn digest_and_report(stdout: impl Read, marks: &SyncSender<u64>) -> std::io::Result<Digest> {
+    let mut reader = BufReader::with_capacity(1 << 16, stdout);
+    let mut digest = Digest::default();
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        digest.update(&line);
+        if let Some(number) = marked(&line) {
+            // The feeder may have given up; the output is digested to its end all the same.
+            let _nobody_waits = marks.send(number);
+        }
+        line.clear();
+    }
+    Ok(digest)
+}
+
+fn marked(line: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(line).ok()?;
+    text.rsplit_once(MARK)?.1.trim_start().split_once('.')?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_whole_lines_and_together_the_whole() {
+        let bytes = b"one\ntwo\nthree\nfour\nfive\n";
+        for parts in 1..6 {
+            let split = split_at_lines(bytes, parts);
+            assert_eq!(split.len(), parts);
+            assert_eq!(split.concat(), bytes);
+            assert!(split.iter().all(|part| part.is_empty() || part.ends_with(b"\n")));
+        }
+    }
+
+    #[test]
+    fn marks_are_found_behind_prefixes_and_colours() {
+        assert_eq!(marked(b"REMOTE|h|100|7|x|[..] FATAL - workload-mark 12.\x1b[0m\n"), Some(12));
+        assert_eq!(marked(b"workload-mark\n"), None);
+    }
+}
