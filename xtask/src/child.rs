@@ -25,7 +25,21 @@ const ERROR_TAIL: usize = 64 * 1024;
 #[derive(Clone, Default)]
 pub(crate) struct Children {
     interrupted: Arc<AtomicBool>,
-    groups: Arc<Mutex<BTreeSet<i32>>>,
+    groups: Arc<Mutex<BTreeSet<Group>>>,
+}
+
+/// A child's process group.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Group(i32);
+
+impl Group {
+    /// Sends `signal` to every process of the group.
+    pub(crate) fn signal(self, signal: Signal) {
+        if let Some(pid) = Pid::from_raw(self.0) {
+            // The group may have ended meanwhile, which is what we want.
+            let _ended_already = kill_process_group(pid, signal);
+        }
+    }
 }
 
 /// How a finished child ended.
@@ -75,18 +89,18 @@ impl Children {
         self.lock().insert(running.group());
         // A signal between the check and the insertion must not leave the child behind.
         if self.interrupted.load(Ordering::SeqCst) {
-            running.signal(Signal::TERM);
+            running.group().signal(Signal::TERM);
         }
         Ok(running)
     }
 
     fn signal_all(&self, signal: Signal) {
-        for &group in self.lock().iter() {
-            signal_group(group, signal);
+        for group in self.lock().iter() {
+            group.signal(signal);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<Group>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,11 +116,6 @@ impl Running {
     /// The child's standard output, if it was piped and not taken before.
     pub(crate) fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
-    }
-
-    /// Sends `signal` to the child's process group.
-    pub(crate) fn signal(&self, signal: Signal) {
-        signal_group(self.group(), signal);
     }
 
     /// Waits for the end, for at most `limit`; hands each line of standard error to `on_line`.
@@ -133,8 +142,9 @@ impl Running {
         Ok(Finished { code: shell_code(status), timed_out, stderr, wall })
     }
 
-    fn group(&self) -> i32 {
-        self.child.id().cast_signed()
+    /// The child's process group.
+    pub(crate) fn group(&self) -> Group {
+        Group(self.child.id().cast_signed())
     }
 }
 
@@ -142,7 +152,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Also reaches grandchildren that outlived the child; an empty group is not an error.
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
-            self.signal(Signal::KILL);
+            self.group().signal(Signal::KILL);
             drop(self.child.wait());
         }
         self.children.lock().remove(&self.group());
@@ -150,22 +160,15 @@ impl Drop for Running {
 }
 
 /// Ends the group when nobody says within `limit` that it has ended by itself.
-fn kill_after(group: i32, limit: Duration, ended: &std::sync::mpsc::Receiver<()>) -> bool {
+fn kill_after(group: Group, limit: Duration, ended: &std::sync::mpsc::Receiver<()>) -> bool {
     if ended.recv_timeout(limit) != Err(RecvTimeoutError::Timeout) {
         return false;
     }
-    signal_group(group, Signal::TERM);
+    group.signal(Signal::TERM);
     if ended.recv_timeout(GRACE) == Err(RecvTimeoutError::Timeout) {
-        signal_group(group, Signal::KILL);
+        group.signal(Signal::KILL);
     }
     true
-}
-
-fn signal_group(group: i32, signal: Signal) {
-    if let Some(pid) = Pid::from_raw(group) {
-        // The group may have ended meanwhile, which is what we want.
-        let _ended_already = kill_process_group(pid, signal);
-    }
 }
 
 fn tail(stream: impl Read, on_line: &mut impl FnMut(&str)) -> String {

@@ -66,7 +66,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     {
         return refusal.fault.code();
     }
-    let of_this_machine = error.chain().any(|cause| cause.is::<std::io::Error>());
+    let of_this_machine = error.chain().any(<dyn std::error::Error>::is::<std::io::Error>);
     if of_this_machine { Fault::Machine.code() } else { 1 }
 }
 

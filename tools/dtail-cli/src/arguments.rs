@@ -28,22 +28,20 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
-impl ColorChoice {
-    pub(crate) fn is_never(self) -> bool {
-        self == ColorChoice::Never
-    }
-}
-
-/// The flags of every client.
+/// What is read: every client.
 #[derive(Debug, Clone, Args)]
-pub struct CommonArgs {
+pub struct InputArgs {
     /// Files or globs, when --files is not given; `-` is standard input
     #[arg(value_name = "FILE", help_heading = FILES)]
     pub(crate) arguments: Vec<OsString>,
     /// Files or globs, separated by commas
     #[arg(long, value_name = "LIST", help_heading = FILES)]
     pub(crate) files: Option<OsString>,
+}
 
+/// How it is shown, and everything else: every client.
+#[derive(Debug, Clone, Args)]
+pub struct CommonArgs {
     /// Only the lines themselves, no `REMOTE|…|` in front, no colours
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) plain: bool,

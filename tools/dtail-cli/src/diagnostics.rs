@@ -72,6 +72,20 @@ impl Diagnostics {
         }
     }
 
+    /// Says what is odd about the arguments. DTail says this before its logging begins, so it is
+    /// on standard error also where the rest is on standard output.
+    pub(crate) fn advise<W: Write>(
+        &mut self,
+        text: &str,
+        output: &mut Output<W>,
+    ) -> io::Result<()> {
+        if let Voice::DTail { .. } = self.voice {
+            tell(&format!("warning: {}\n", one_line(text)));
+            return Ok(());
+        }
+        self.say(Level::Warn, &text, output)
+    }
+
     /// Records printed lines, if that was asked for.
     pub(crate) fn record_payload(&mut self, lines: &[u8]) {
         let recorded = self.log.as_mut().map(|log| log.payload(lines));
@@ -105,8 +119,12 @@ pub(crate) fn tell_people(program: &str, level: Level, text: &str) {
         Level::Warn => "warning: ",
         _ => "info: ",
     };
+    tell(&format!("{program}: {kind}{text}\n"));
+}
+
+fn tell(line: &str) {
     // With standard error closed nobody is left to tell.
-    let _told = io::stderr().write_all(format!("{program}: {kind}{text}\n").as_bytes());
+    let _told = io::stderr().write_all(line.as_bytes());
 }
 
 /// What surrounds the text of a line that begins with `CLIENT|host|LEVEL|`.

@@ -26,14 +26,11 @@ pub(crate) fn named(arguments: &[OsString], list: Option<&OsStr>, takes_query: b
             _ => rest.push(argument),
         }
     }
-    match list.filter(|list| !list.is_empty()) {
+    named.files = match list.filter(|list| !list.is_empty()) {
         // As in DTail the arguments then are not looked at.
-        Some(list) => named.files = split(list),
-        None => {
-            named.files =
-                rest.into_iter().flat_map(|argument| split_unless_file(argument)).collect()
-        }
-    }
+        Some(list) => split(list),
+        None => rest.into_iter().flat_map(|argument| split_unless_file(argument)).collect(),
+    };
     named
 }
 

@@ -18,5 +18,5 @@ mod program;
 mod refusals;
 mod table;
 
-pub use arguments::{CommonArgs, FollowArgs, QueryArgs, SearchArgs};
+pub use arguments::{CommonArgs, FollowArgs, InputArgs, QueryArgs, SearchArgs};
 pub use program::{Tool, Typed, main};

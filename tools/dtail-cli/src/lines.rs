@@ -195,7 +195,9 @@ mod tests {
         }
         output.flush().unwrap();
         drop(output);
-        expected.assert_eq(&String::from_utf8(printed).unwrap().replace('\x1b', "^"));
+        expected.assert_eq(
+            &String::from_utf8(printed).unwrap().replace('\x1b', "^").replace('\r', "␍"),
+        );
     }
 
     #[test]
@@ -223,13 +225,13 @@ mod tests {
             LineFormat::fields("web", None),
             &blocks,
             &expect![[r#"
-            REMOTE|web|100|9|f|nine
-            REMOTE|web|100|10|f|
-            REMOTE|web|100|11|f|ERROR eleven|
-            REMOTE|web|100|5|g|five
-            REMOTE|web|100|1000|g|thousand
-            REMOTE|web|100|12|f|twelve
-        "#]],
+                REMOTE|web|100|9|f|nine
+                REMOTE|web|100|10|f|
+                REMOTE|web|100|11|f|ERROR eleven|
+                REMOTE|web|100|5|g|five␍
+                REMOTE|web|100|1000|g|thousand
+                REMOTE|web|100|12|f|twelve
+            "#]],
         );
     }
 

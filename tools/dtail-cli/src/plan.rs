@@ -88,8 +88,8 @@ impl Plan {
 
 fn request(typed: &Typed, warnings: &mut Vec<String>) -> Result<(Request, Option<Query>), String> {
     let program = typed.tool.name();
-    let common = &typed.common;
-    let named = files::named(&common.arguments, common.files.as_deref(), typed.query.is_some());
+    let input = &typed.input;
+    let named = files::named(&input.arguments, input.files.as_deref(), typed.query.is_some());
     let query_text = typed.query.as_ref().and_then(|args| args.query.clone());
     let query_text = query_text.filter(|text| !text.is_empty()).or(named.query);
     let mode = match typed.tool {
@@ -117,7 +117,7 @@ fn request(typed: &Typed, warnings: &mut Vec<String>) -> Result<(Request, Option
         pattern: pattern.flatten(),
         context: typed.search.as_ref().map(context).unwrap_or_default(),
         query: query_text,
-        plain: common.plain,
+        plain: typed.common.plain,
         timeout: timeout(typed.query.as_ref(), typed.follow.as_ref()),
     };
     Ok((request, query))
@@ -131,10 +131,10 @@ fn pattern(
 ) -> Result<Option<Pattern>, String> {
     let grep = args.grep.as_ref().filter(|text| !text.is_empty());
     let Some(text) = grep.or(args.regex.as_ref()) else {
-        let first = typed.common.arguments.first().and_then(|it| it.to_str());
+        let first = typed.input.arguments.first().and_then(|it| it.to_str());
         // The most likely slip of somebody who knows grep.
         if let (Tool::Dgrep, Some(first), false) = (typed.tool, first, args.invert)
-            && typed.common.arguments.len() > 1
+            && typed.input.arguments.len() > 1
             && !std::path::Path::new(first).exists()
         {
             let first = first.escape_debug();

@@ -86,7 +86,7 @@ impl Printer {
 
     fn print_events(&mut self, events: &Receiver<Event>) -> io::Result<()> {
         for warning in std::mem::take(&mut self.warnings) {
-            self.say(Level::Warn, &warning)?;
+            self.diagnostics.advise(&warning, &mut self.output)?;
         }
         loop {
             let event = match events.try_recv() {
@@ -131,7 +131,7 @@ impl Printer {
 
     fn print_report(&mut self, report: &Report) -> io::Result<()> {
         let Some(query) = &self.query else { return Ok(()) };
-        let Some(outfile) = query.outfile() else {
+        if query.outfile().is_none() {
             if self.tables.limit_warning.is_none()
                 && let Some(warning) = report.table.limit_warning()
             {
@@ -139,11 +139,10 @@ impl Printer {
             }
             report.table.write_text(&self.tables, &mut self.output)?;
             return self.output.flush();
-        };
+        }
         if let Err(err) = write_outfile(query, &report.table) {
-            let text = format!("cannot write outfile {}: {err}", outfile.path.display());
             self.outfile_failed = true;
-            self.say(Level::Error, &text)?;
+            self.say(Level::Error, &err)?;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use dtail_process::exit::Exit;
 use dtail_process::panics;
 use dtail_process::signals::StopSignals;
 
-use crate::arguments::{CommonArgs, FollowArgs, QueryArgs, SearchArgs};
+use crate::arguments::{ColorChoice, CommonArgs, FollowArgs, InputArgs, QueryArgs, SearchArgs};
 use crate::color::Style;
 use crate::color_table;
 use crate::command_line::{self, NotParsed};
@@ -57,7 +57,9 @@ impl Tool {
 pub struct Typed {
     /// The tool.
     pub tool: Tool,
-    /// The flags of all tools.
+    /// Which files.
+    pub input: InputArgs,
+    /// How it is shown, and the like.
     pub common: CommonArgs,
     /// Which lines.
     pub search: Option<SearchArgs>,
@@ -162,7 +164,7 @@ fn version(common: &CommonArgs) -> String {
 
 fn print_color_table(common: &CommonArgs, wide: bool) -> Result<Exit, String> {
     // A table of colours is of no use without, so only an explicit word makes it plain.
-    let is_painted = !common.no_color && !common.color.is_some_and(|it| it.is_never());
+    let is_painted = !common.no_color && common.color != Some(ColorChoice::Never);
     let mut table = Vec::new();
     color_table::write(wide, is_painted, &mut table).map_err(|err| err.to_string())?;
     print_text(&table)

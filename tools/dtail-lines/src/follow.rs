@@ -151,7 +151,8 @@ impl Follower {
     /// Nothing more is wanted from a stream.
     pub fn finish_stream(&mut self, stream: usize) {
         self.pipes.retain(|pipe| pipe.stream != stream);
-        self.logs.retain(|log| log.stream != stream);
+        // Kept open, so that another path to the same inode does not take it for a new one.
+        self.logs.iter_mut().filter(|log| log.stream == stream).for_each(Log::give_up);
         let finished = self.watches.iter_mut().filter(|watch| watch.stream == stream);
         finished.for_each(|watch| watch.given_up = true);
         self.cursor = 0;

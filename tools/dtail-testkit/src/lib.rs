@@ -3,6 +3,7 @@
 //! It is never linked into a program.
 
 mod finished;
+pub mod inputs;
 mod program;
 mod running;
 mod scratch;

@@ -72,10 +72,27 @@ impl Running {
         self.stdout.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What the program has said to standard error so far.
+    pub fn stderr(&self) -> Vec<u8> {
+        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until `condition` holds for what the program has said to standard error so far.
+    #[track_caller]
+    pub fn wait_for_stderr(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut condition: impl FnMut(&[u8]) -> bool,
+    ) {
+        let holds = holds_within(limit, &mut || condition(&self.stderr()));
+        assert!(holds, "waited {limit:?} in vain until {what}\n{}", self.snapshot(None).report());
+    }
+
     /// Waits until `condition` holds for what the program has printed so far.
     #[track_caller]
     pub fn wait_for_stdout(
-        &mut self,
+        &self,
         what: &str,
         limit: Duration,
         mut condition: impl FnMut(&[u8]) -> bool,
@@ -111,13 +128,12 @@ impl Running {
     }
 
     fn snapshot(&self, status: Option<ExitStatus>) -> Finished {
-        let lock = |bytes: &Collected| bytes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Finished {
             command: self.command.clone(),
             dir: self.dir.clone(),
             status,
-            stdout: lock(&self.stdout),
-            stderr: lock(&self.stderr),
+            stdout: self.stdout(),
+            stderr: self.stderr(),
             took: self.started.elapsed(),
         }
     }

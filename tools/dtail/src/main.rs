@@ -1,2 +1,48 @@
-//! dtail: being written.
-fn main() {}
+//! The dtail program: follows log files. It has flags and no logic.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use dtail_cli::{CommonArgs, FollowArgs, InputArgs, QueryArgs, SearchArgs, Tool, Typed};
+
+const AFTER_HELP: &str = "\
+Examples:
+  dtail app.log                                what is added from now on
+  dtail --regex ERROR --plain '/var/log/*.log' only the lines that match
+  dtail 'from STATS select $hostname,count($line) group by $hostname' app.log
+  dtail --shutdownAfter 60 app.log             for a minute
+
+Exit codes:
+  0  all was done, or was stopped by a signal
+  2  bad usage, no file could be read, or the output could not be written
+  3  some files could not be read, the others were
+  Files that are missing may appear later: waiting for them is no failure.
+
+DTail's spellings work: -flag and --flag, camelCase and kebab-case, -flag=value and -flag value.";
+
+/// Follow log files as they grow, or aggregate what is added
+#[derive(Debug, Parser)]
+#[command(name = "dtail", after_help = AFTER_HELP)]
+struct Dtail {
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    search: SearchArgs,
+    #[command(flatten)]
+    query: QueryArgs,
+    #[command(flatten)]
+    follow: FollowArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+fn main() -> ExitCode {
+    dtail_cli::main(|args: Dtail| Typed {
+        tool: Tool::Dtail,
+        input: args.input,
+        common: args.common,
+        search: Some(args.search),
+        query: Some(args.query),
+        follow: Some(args.follow),
+    })
+}

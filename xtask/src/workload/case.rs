@@ -101,13 +101,13 @@ impl Job<'_> {
         });
         let limit = Duration::from_secs(self.case.timeout_s);
         let mut running = self.ctx.children.spawn(&mut command)?;
-        let stdout = running.take_stdout().context("standard output was not piped")?;
         let (digest, finished) = match &self.case.growing {
             Some(growing) => {
                 let source = &self.inputs.of(&growing.input)?.path;
-                follow::drive(growing, source, &scratch, running, stdout, limit)?
+                follow::drive(growing, source, &scratch, running, limit)?
             }
             None => {
+                let stdout = running.take_stdout().context("standard output was not piped")?;
                 let reader = std::thread::spawn(move || digest_all(stdout));
                 let finished = running.finish(Some(limit), |_| {})?;
                 let digest = reader.join().unwrap_or_else(|_| Err(std::io::Error::other("reader")));

@@ -4,9 +4,8 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::ChildStdout;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rustix::process::Signal;
@@ -45,37 +44,48 @@ pub(crate) fn owns(name: &str) -> bool {
 
 /// Feeds the running tool, ends it with SIGTERM after the last mark, and digests its output.
 ///
-/// The file does not exist when the tool starts: a follower reads a file that appears later from
-/// its beginning, so that the output is the same in every run.
+/// The file does not exist when the tool starts: a follower says on standard error that it waits
+/// for it, and reads it from its beginning when it appears, so that the output is the same in
+/// every run. A tool that ends or is ended early ends the feeding too, because its output closes.
 pub(crate) fn drive(
     growing: &Growing,
     source: &Path,
     scratch: &Path,
-    running: Running,
-    stdout: ChildStdout,
+    mut running: Running,
     limit: Duration,
 ) -> Result<(Digest, Finished)> {
+    let stdout = running.take_stdout().context("standard output was not piped")?;
+    let group = running.group();
+    let (say, said) = sync_channel(1);
     let (marks, seen) = sync_channel(1);
-    let reader = std::thread::spawn(move || digest_and_report(stdout, &marks));
-    let deadline = Instant::now() + limit;
-    let fed = feed(growing, source, &path(scratch), &seen, deadline);
-    running.signal(Signal::TERM);
-    drop(seen);
-    let mut finished = running.finish(Some(limit), |_| {})?;
-    let digest = reader.join().unwrap_or_else(|_| Err(std::io::Error::other("reader")));
+    let (finished, digest, fed) = std::thread::scope(|scope| {
+        let reader = scope.spawn(move || digest_and_report(stdout, &marks));
+        let feeder = scope.spawn(move || {
+            let fed = said.recv().map_err(|_gone| Feed::Gone);
+            let fed = fed.and_then(|()| feed(growing, source, &path(scratch), &seen));
+            group.signal(Signal::TERM);
+            fed
+        });
+        let finished = running.finish(Some(limit), move |_line| {
+            // Only the first line matters; later ones find the channel full or closed.
+            let _later = say.try_send(());
+        });
+        (finished, reader.join(), feeder.join())
+    });
+    let mut finished = finished?;
+    let digest = digest.unwrap_or_else(|_| Err(std::io::Error::other("the reader failed")));
     let digest = digest.context("cannot read the program's output")?;
     match fed {
-        Ok(()) => {}
-        // The tool did not show a mark in time or left early: the caller judges that.
-        Err(Feed::Late) => finished.timed_out = true,
-        Err(Feed::Gone) => finished.stderr.push_str("\nthe program left before the last mark"),
-        Err(Feed::Error(error)) => return Err(error),
+        Ok(Ok(())) => {}
+        Ok(Err(Feed::Error(error))) => return Err(error),
+        // The caller sees how the tool ended; this is why the output is short.
+        _ => finished.stderr.push_str("\nthe program left before the last mark"),
     }
     Ok((digest, finished))
 }
 
+/// Why feeding ended early.
 enum Feed {
-    Late,
     Gone,
     Error(anyhow::Error),
 }
@@ -86,13 +96,7 @@ impl From<std::io::Error> for Feed {
     }
 }
 
-fn feed(
-    growing: &Growing,
-    source: &Path,
-    path: &Path,
-    seen: &Receiver<u64>,
-    deadline: Instant,
-) -> Result<(), Feed> {
+fn feed(growing: &Growing, source: &Path, path: &Path, seen: &Receiver<u64>) -> Result<(), Feed> {
     let lines = fs::read(source)?;
     let parts = growing.renames + growing.truncations + 1;
     let mut file = File::create(path)?;
@@ -105,24 +109,22 @@ fn feed(
             file = File::options().append(true).open(path)?;
             // A truncated file shows only while it is shorter than what was read before, so the
             // tool must have seen the truncation before the file grows again.
-            mark(&mut file, 1000 + number as u64, seen, deadline)?;
+            mark(&mut file, 1000 + number as u64, seen)?;
         }
         file.write_all(part)?;
-        mark(&mut file, number as u64, seen, deadline)?;
+        mark(&mut file, number as u64, seen)?;
     }
     Ok(())
 }
 
 /// Appends a mark and waits until the tool has printed it.
-fn mark(file: &mut File, number: u64, seen: &Receiver<u64>, deadline: Instant) -> Result<(), Feed> {
-    writeln!(file, "[2024-01-01 00:00:00] FATAL - {MARK} {number}.")?;
+fn mark(file: &mut File, number: u64, seen: &Receiver<u64>) -> Result<(), Feed> {
+    file.write_all(format!("[2024-01-01 00:00:00] FATAL - {MARK} {number}.\n").as_bytes())?;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match seen.recv_timeout(left) {
+        match seen.recv() {
             Ok(shown) if shown == number => return Ok(()),
-            Ok(_) => {}
-            Err(RecvTimeoutError::Timeout) => return Err(Feed::Late),
-            Err(RecvTimeoutError::Disconnected) => return Err(Feed::Gone),
+            Ok(_earlier) => {}
+            Err(_closed) => return Err(Feed::Gone),
         }
     }
 }

@@ -119,6 +119,11 @@ impl Log {
             && self.quiet_since.is_some_and(|since| since.max(start).elapsed() >= duration)
     }
 
+    /// Reads nothing more.
+    pub(super) fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
     /// Makes a line of what is held back. `false` if that is nothing.
     pub(super) fn finish(&mut self, block: &mut Block) -> bool {
         self.splitter.finish(block);
