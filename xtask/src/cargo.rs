@@ -12,9 +12,6 @@ use crate::fault::{Fault, refuse};
 use crate::flags::{self, Flavour};
 use crate::{atomic, digest};
 
-/// The cargo profile of every flavour; `[profile.dist]` in the workspace's Cargo.toml.
-pub(crate) const CARGO_PROFILE: &str = "dist";
-
 /// What is built: the same packages in every flavour, or features (and with them every symbol
 /// name) could differ; the binaries may be fewer.
 #[derive(Clone, Debug)]
@@ -22,6 +19,8 @@ pub(crate) struct Selection {
     pub(crate) packages: Vec<String>,
     pub(crate) bins: Vec<String>,
     pub(crate) target: String,
+    /// The profile of the workspace's Cargo.toml that every flavour is built with.
+    pub(crate) cargo_profile: String,
 }
 
 /// A built program. Only `build` makes one.
@@ -66,6 +65,9 @@ impl Artefact for Bins {
 /// Where one build puts things: `name` keeps builds with different profiles apart.
 pub(crate) struct Place {
     target_dir: PathBuf,
+    /// Intermediate artefacts of all flavours: cargo keeps those with other flags apart, and
+    /// procedural macros and build scripts are built once.
+    build_dir: PathBuf,
     config: PathBuf,
     stray: PathBuf,
     log: String,
@@ -77,6 +79,7 @@ impl Place {
         let name = flavour.name();
         Self {
             target_dir: ctx.out_dir.join("build").join(name),
+            build_dir: ctx.out_dir.join("build/shared"),
             config: ctx.out_dir.join("build").join(format!("{name}.toml")),
             stray: ctx.out_dir.join("stray"),
             log: format!("build-{name}"),
@@ -86,6 +89,11 @@ impl Place {
     /// Cargo's target folder.
     pub(crate) fn target_dir(&self) -> &Path {
         &self.target_dir
+    }
+
+    /// The folder of intermediate artefacts.
+    pub(crate) fn build_dir(&self) -> &Path {
+        &self.build_dir
     }
 
     /// The configuration file that holds the flags.
@@ -101,13 +109,13 @@ impl Place {
 
 /// The cargo command of a build. Pure: `--dry-run` prints it.
 pub(crate) fn command<'a>(ctx: &'a Ctx, selection: &Selection, place: &Place) -> Cmd<'a> {
-    let Selection { packages, bins, target } = selection;
+    let Selection { packages, bins, target, cargo_profile } = selection;
     let Place { target_dir, config, .. } = place;
     let packages = packages.iter().flat_map(|name| ["--package", name]);
     let bins = bins.iter().flat_map(|name| ["--bin", name]);
     cmd!(
         ctx.sh,
-        "cargo build --locked --profile {CARGO_PROFILE} --target {target} --target-dir {target_dir}
+        "cargo build --locked --profile {cargo_profile} --target {target} --target-dir {target_dir}
          --config {config} {packages...} {bins...} --message-format json-render-diagnostics"
     )
 }
@@ -116,7 +124,7 @@ pub(crate) fn command<'a>(ctx: &'a Ctx, selection: &Selection, place: &Place) ->
 pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Result<Bins> {
     let place = Place::of(ctx, flavour);
     let rustflags = flavour.rustflags(&place.stray);
-    atomic::write(&place.config, flags::config_file(&rustflags).as_bytes())?;
+    atomic::write(&place.config, flags::config_file(&rustflags, &place.build_dir).as_bytes())?;
     let messages = ctx.run(command(ctx, selection, &place), &place.log)?;
     let mut executables = executables(&messages);
     let mut bins = Vec::new();
@@ -146,13 +154,13 @@ fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
 pub(crate) struct Sources {
     /// Package name → folder, for the local packages in the programs' dependency closure.
     local: BTreeMap<String, PathBuf>,
-    /// The settings of `[profile.dist]` and the profiles it inherits from, as written.
+    /// The settings of the build's cargo profile and of those it inherits from, as written.
     pub(crate) cargo_profile: toml::Table,
 }
 
 impl Sources {
     /// Reads the workspace in `root`. A program without a local package is a usage error.
-    pub(crate) fn read(ctx: &Ctx, packages: &[String]) -> Result<Self> {
+    pub(crate) fn read(ctx: &Ctx, selection: &Selection) -> Result<Self> {
         let text = ctx
             .ask(Path::new("cargo"), &["metadata", "--locked", "--format-version", "1"])
             .map_err(|error| refuse(Fault::Usage, format!("{error:#}")))?;
@@ -160,21 +168,8 @@ impl Sources {
         let manifest: toml::Table = std::fs::read_to_string(ctx.root.join("Cargo.toml"))?
             .parse()
             .context("cannot read Cargo.toml")?;
-        let profiles = manifest.get("profile").and_then(|p| p.as_table());
-        let Some(profiles) = profiles.filter(|p| p.contains_key(CARGO_PROFILE)) else {
-            return Err(refuse(
-                Fault::Usage,
-                format!(
-                    "Cargo.toml has no [profile.{CARGO_PROFILE}]; add one that inherits release"
-                ),
-            ));
-        };
-        let cargo_profile = profiles
-            .iter()
-            .filter(|(name, _)| [CARGO_PROFILE, "release"].contains(&name.as_str()))
-            .map(|(name, settings)| (name.clone(), settings.clone()))
-            .collect();
-        Ok(Self { local: metadata.closure(packages)?, cargo_profile })
+        let cargo_profile = profile_settings(&manifest, &selection.cargo_profile)?;
+        Ok(Self { local: metadata.closure(&selection.packages)?, cargo_profile })
     }
 
     /// The digest of every file the programs are built from: paths and contents, in path order.
@@ -201,6 +196,30 @@ impl Sources {
         }
         Ok(all.finish())
     }
+}
+
+/// The named profile and the chain it inherits from, each as written.
+fn profile_settings(manifest: &toml::Table, name: &str) -> Result<toml::Table> {
+    let profiles = manifest.get("profile").and_then(toml::Value::as_table);
+    let mut settings = toml::Table::new();
+    let mut next = Some(name.to_owned());
+    while let Some(name) = next.take() {
+        match profiles.and_then(|profiles| profiles.get(&name)) {
+            Some(profile) => {
+                let parent = profile.get("inherits").and_then(toml::Value::as_str);
+                next = parent.filter(|parent| !settings.contains_key(*parent)).map(str::to_owned);
+                settings.insert(name, profile.clone());
+            }
+            // The built-in profiles need not be written down.
+            None if ["release", "dev"].contains(&name.as_str()) => {}
+            None => {
+                let text =
+                    format!("Cargo.toml has no [profile.{name}]; add one that inherits release");
+                return Err(refuse(Fault::Usage, text));
+            }
+        }
+    }
+    Ok(settings)
 }
 
 #[derive(Deserialize)]
@@ -255,6 +274,20 @@ impl Metadata {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cargo_profile_brings_the_profiles_it_inherits_from() {
+        let manifest: toml::Table = "[profile.release]\nopt-level = 3\n[profile.dist]\n\
+             inherits = \"release\"\n[profile.quick]\ninherits = \"dist\"\n"
+            .parse()
+            .unwrap();
+        let names = |name| -> Vec<String> {
+            profile_settings(&manifest, name).unwrap().keys().cloned().collect()
+        };
+        assert_eq!(names("quick"), ["dist", "quick", "release"]);
+        assert_eq!(names("dist"), ["dist", "release"]);
+        assert!(profile_settings(&manifest, "dst").is_err());
+    }
 
     #[test]
     fn executables_are_read_from_the_messages_of_programs_only() {

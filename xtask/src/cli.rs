@@ -61,6 +61,9 @@ pub(crate) struct Common {
     /// Target triple to build for (default: this machine's)
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<String>,
+    /// Profile of Cargo.toml that every flavour is built with [default: dist, pgo-quick: dist-quick]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cargo_profile: Option<String>,
     /// One profile and one build per tool, instead of one family profile for all
     #[arg(long)]
     pub(crate) per_tool: bool,

@@ -40,7 +40,7 @@ pub(crate) trait Artefact: Serialize + DeserializeOwned {
 pub(crate) struct StageTime {
     pub(crate) name: String,
     pub(crate) seconds: f64,
-    /// "ok", "FAILED" or "resumed".
+    /// "ok", "FAILED", "resumed" or "unchanged".
     pub(crate) outcome: &'static str,
 }
 
@@ -107,7 +107,7 @@ impl Ctx {
         name: &str,
         work: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        let record = self.out_dir.join("stages").join(format!("{name}.json"));
+        let record = self.record(name);
         if STAGES.iter().position(|stage| *stage == name).is_some_and(|i| i < self.from) {
             let started = Instant::now();
             let value = resume(name, &record)?;
@@ -126,6 +126,7 @@ impl Ctx {
     /// fails with the last lines of it. Standard output is returned.
     pub(crate) fn run(&self, cmd: Cmd<'_>, log: &str) -> Result<String> {
         let line = cmd.to_string();
+        eprintln!("   $ {line}");
         let (finished, stdout) = self.run_any(cmd, log)?;
         if finished.code == 0 {
             return Ok(stdout);
@@ -134,9 +135,8 @@ impl Ctx {
         anyhow::bail!("`{line}` exited with {}{tail}", finished.code)
     }
 
-    /// Like `run`, but any exit code is the caller's to judge.
+    /// Like `run`, but unannounced, and any exit code is the caller's to judge.
     pub(crate) fn run_any(&self, cmd: Cmd<'_>, log: &str) -> Result<(Finished, String)> {
-        eprintln!("   $ {cmd}");
         let mut command = Command::from(cmd);
         piped(&mut command);
         let mut running = self.children.spawn(&mut command)?;
@@ -155,6 +155,33 @@ impl Ctx {
         atomic::write(&path, finished.stderr.as_bytes())?;
         let stdout = reader.join().unwrap_or_else(|_| Ok(String::new()))?;
         Ok((finished, stdout))
+    }
+
+    /// Like `artefact`, but an earlier run's record is also taken when it is whole and `fits`;
+    /// `--from` this stage makes it anew all the same.
+    pub(crate) fn artefact_unless<T: Artefact>(
+        &self,
+        name: &str,
+        fits: impl FnOnce(&T) -> bool,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let asked_for = self.from > 0 && STAGES.get(self.from) == Some(&name);
+        let record = self.record(name);
+        if let Some(value) =
+            resume::<T>(name, &record).ok().filter(|value| !asked_for && fits(value))
+        {
+            eprintln!(
+                "== {name}: nothing changed since the last run, taken from {}",
+                record.display()
+            );
+            self.note(name, Duration::ZERO, "unchanged");
+            return Ok(value);
+        }
+        self.artefact(name, work)
+    }
+
+    fn record(&self, name: &str) -> PathBuf {
+        self.out_dir.join("stages").join(format!("{name}.json"))
     }
 
     /// Runs a quick question such as `rustc -vV` without announcing it.

@@ -56,11 +56,14 @@ pub(crate) fn common() -> Vec<String> {
     COMMON.map(str::to_owned).to_vec()
 }
 
-/// The cargo configuration file that applies `rustflags` to every crate of the target.
-pub(crate) fn config_file(rustflags: &[String]) -> String {
+/// The cargo configuration file that applies `rustflags` to every crate of the target and keeps
+/// intermediate artefacts in `build_dir`.
+pub(crate) fn config_file(rustflags: &[String], build_dir: &Path) -> String {
     let list: Vec<String> =
         rustflags.iter().map(|flag| toml::Value::String(flag.clone()).to_string()).collect();
-    format!("[target.'cfg(all())']\nrustflags = [{}]\n", list.join(", "))
+    let build_dir = toml::Value::String(build_dir.display().to_string());
+    let list = list.join(", ");
+    format!("[target.'cfg(all())']\nrustflags = [{list}]\n\n[build]\nbuild-dir = {build_dir}\n")
 }
 
 /// Flags that compile one instrumented file; preflight proves the profile tools with it.
@@ -81,7 +84,10 @@ mod tests {
 
     #[track_caller]
     fn check(flavour: &Flavour, expected: &Expect) {
-        expected.assert_eq(&config_file(&flavour.rustflags(Path::new("out/stray"))));
+        expected.assert_eq(&config_file(
+            &flavour.rustflags(Path::new("out/stray")),
+            Path::new("out/shared"),
+        ));
     }
 
     #[test]
@@ -91,6 +97,9 @@ mod tests {
             &expect![[r#"
                 [target.'cfg(all())']
                 rustflags = ["-Csymbol-mangling-version=v0"]
+
+                [build]
+                build-dir = "out/shared"
             "#]],
         );
         check(
@@ -98,6 +107,9 @@ mod tests {
             &expect![[r#"
                 [target.'cfg(all())']
                 rustflags = ["-Csymbol-mangling-version=v0", "-Cprofile-generate=out/stray"]
+
+                [build]
+                build-dir = "out/shared"
             "#]],
         );
         check(
@@ -105,6 +117,9 @@ mod tests {
             &expect![[r#"
                 [target.'cfg(all())']
                 rustflags = ["-Csymbol-mangling-version=v0", "-Cprofile-use=a b/x.profdata"]
+
+                [build]
+                build-dir = "out/shared"
             "#]],
         );
     }

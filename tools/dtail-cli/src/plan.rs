@@ -4,14 +4,13 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use dtail_client::ReportPolicy;
+use dtail_client::{ReportPolicy, Settings};
 use dtail_process::config::Config;
 use dtail_process::environment;
 use dtail_process::host::{HostName, LocalZone};
 use dtail_process::log::{Level, LogFile, Logger, Rotation};
 use dtail_protocol::{Context, Mode, Pattern, Request};
 use dtail_query::{HostFacts, Query, TableStyle};
-use dtail_session::Settings;
 
 use crate::arguments::{ColorChoice, CommonArgs, FollowArgs, QueryArgs, SearchArgs};
 use crate::diagnostics::{Diagnostics, Voice};

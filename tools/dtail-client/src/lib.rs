@@ -8,6 +8,7 @@ mod run;
 use dtail_protocol::{Diagnostic, LineBlock};
 use dtail_query::ResultTable;
 
+pub use dtail_session::Settings;
 pub use outfile::write_outfile;
 pub use reports::ReportPolicy;
 pub use run::{Run, SessionPanicked, StartError, start_local};

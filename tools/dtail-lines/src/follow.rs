@@ -148,6 +148,11 @@ impl Follower {
         &self.sources[stream]
     }
 
+    /// How many streams there have been, those that could not be followed among them.
+    pub fn streams(&self) -> usize {
+        self.sources.len()
+    }
+
     /// Nothing more is wanted from a stream.
     pub fn finish_stream(&mut self, stream: usize) {
         self.pipes.retain(|pipe| pipe.stream != stream);

@@ -76,6 +76,8 @@ impl Aggregator {
         match self.plan.reader.read(line, &mut self.fields) {
             Outcome::Record => {}
             Outcome::Nothing => return,
+            // DTail skips such lines without a word.
+            Outcome::Misfit(_) if self.strict => return,
             Outcome::Misfit(misfit) => return self.complaints.note_misfit(misfit, line),
         }
         let Aggregator { fields, complaints, .. } = self;

@@ -175,8 +175,10 @@ impl Session {
             }
             self.work.tick(outlet);
         }
+        // A file that was quiet all the time was followed all the same.
+        let followed = follower.streams() as u64;
+        outlet.summary.files = followed.saturating_sub(outlet.summary.failed_files);
         for source in sources.iter().filter(|source| source.started) {
-            outlet.summary.files += 1;
             self.work.end_source(source, outlet);
         }
     }

@@ -45,6 +45,8 @@ pub(crate) struct ToolTraining {
 /// All raw profiles of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Training {
+    /// The digest of everything training depends on; an equal key means an equal result.
+    pub(crate) key: String,
     pub(crate) tools: Vec<ToolTraining>,
 }
 
@@ -60,6 +62,21 @@ impl Artefact for Training {
 /// The folder of raw profiles.
 pub(crate) fn raw_dir(ctx: &Ctx) -> PathBuf {
     ctx.out_dir.join("raw")
+}
+
+/// What training depends on: the programs, the workloads, the inputs, the number of runs.
+pub(crate) fn key(
+    workloads: &Workloads,
+    inputs: &Inputs,
+    baseline: &Bins,
+    instrumented: &Bins,
+    iterations: u32,
+) -> String {
+    let programs = baseline.bins.iter().chain(&instrumented.bins).map(|bin| &bin.sha256);
+    let inputs = inputs.0.values().map(|input| &input.sha256);
+    let parts: Vec<&str> =
+        programs.chain(inputs).chain([&workloads.digest]).map(String::as_str).collect();
+    crate::digest::of_bytes(format!("{iterations} {}", parts.join(" ")).as_bytes())
 }
 
 /// Runs all training cases of all tools.
@@ -90,7 +107,7 @@ pub(crate) fn train(
         }
         tools.push(ToolTraining { tool: tool.clone(), probe, cases });
     }
-    Ok(Training { tools })
+    Ok(Training { key: key(workloads, inputs, baseline, instrumented, iterations), tools })
 }
 
 /// Runs `--version` before anything long: proves that a raw profile appears at all, and keeps it

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::cargo::{CARGO_PROFILE, Selection, Sources};
+use crate::cargo::{Selection, Sources};
 use crate::ctx::Ctx;
 use crate::profile::merge::{CaseProfile, Hot, Profile};
 use crate::toolchain::{Compiler, Toolchain};
@@ -80,7 +80,7 @@ impl Identity {
         Self {
             compiler: compiler.clone(),
             target: selection.target.clone(),
-            cargo_profile: CARGO_PROFILE.to_owned(),
+            cargo_profile: selection.cargo_profile.clone(),
             settings: sources.cargo_profile.clone(),
             rustflags: flags::common(),
             packages,

@@ -44,8 +44,17 @@ pub(crate) fn run<'a>(
     command: impl FnOnce(&Path) -> Cmd<'a>,
 ) -> Result<()> {
     atomic::replace(output, |temporary| {
-        let (finished, _stdout) = ctx.run_any(command(temporary), "merge")?;
+        let command = command(temporary);
+        if ctx.verbose {
+            eprintln!("   $ {command}");
+        }
+        let (finished, _stdout) = ctx.run_any(command, "merge")?;
         if finished.code == 0 {
+            // An equal profile keeps its old time stamp, so that cargo need not build again.
+            if std::fs::read(output).ok() == Some(std::fs::read(temporary)?) {
+                let modified = std::fs::metadata(output)?.modified()?;
+                std::fs::File::options().write(true).open(temporary)?.set_modified(modified)?;
+            }
             return Ok(());
         }
         let said = finished.stderr.lines().find(|line| line.contains("error:"));

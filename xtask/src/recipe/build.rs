@@ -55,7 +55,7 @@ pub(crate) fn build_pgo(options: &cli::Build) -> Result<()> {
 fn build(ctx: &Ctx, common: &cli::Common) -> Result<()> {
     let workloads = workload::load(&ctx.root, &common.tools, false)?;
     let selection = selection(ctx, common, &workloads, &Compiler::ask(ctx)?)?;
-    let sources = Sources::read(ctx, &selection.packages)?;
+    let sources = Sources::read(ctx, &selection)?;
     let toolchain = ctx.stage("preflight", || toolchain::preflight(ctx, true))?;
     let identity = Identity::now(&toolchain.compiler, &selection, &sources);
     let profile_dir = ctx.root.join(&common.profile_dir);

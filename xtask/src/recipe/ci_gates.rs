@@ -132,6 +132,7 @@ impl Gates<'_> {
         let (out_dir, profile_dir) =
             (self.out_dir.display().to_string(), self.profile_dir.display().to_string());
         let mut all = vec![words[0], TOOL, "--out-dir", &out_dir, "--profile-dir", &profile_dir];
+        all.extend(["--cargo-profile", "dist-quick"]);
         if words[0].starts_with("pgo") {
             all.extend(["--data-size", "2000", "--iterations", "2"]);
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::cargo::{self, CARGO_PROFILE, Place, Selection};
+use crate::cargo::{self, Place, Selection};
 use crate::compare::rounds::{self, Setup};
 use crate::ctx::Ctx;
 use crate::flags::{self, Flavour};
@@ -68,7 +68,7 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
 fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) {
     let place = Place::of(ctx, flavour);
     println!("# build-{}, with this in {}:", flavour.name(), place.config().display());
-    for line in flags::config_file(&flavour.rustflags(place.stray())).lines() {
+    for line in flags::config_file(&flavour.rustflags(place.stray()), place.build_dir()).lines() {
         println!("#   {line}");
     }
     println!("{}", cargo::command(ctx, selection, &place));
@@ -84,7 +84,7 @@ fn train_and_merge(
     profdata: &Path,
 ) -> Result<Vec<(String, PathBuf)>> {
     let place = Place::of(ctx, &Flavour::Instrumented);
-    let programs = place.target_dir().join(&selection.target).join(CARGO_PROFILE);
+    let programs = place.target_dir().join(&selection.target).join(&selection.cargo_profile);
     let raw_dir = collect::raw_dir(ctx);
     let folder = ctx.out_dir.join("profiles");
     let mut profiles = Vec::new();

@@ -5,19 +5,20 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::cargo::{self, Bins, Selection, Sources};
-use crate::compare::rounds::{self, Setup};
+use crate::compare::rounds::{self, Comparison, Setup};
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::flags::Flavour;
 use crate::lock::Lock;
+use crate::profile::collect::{self, Training};
 use crate::profile::manifest::{Identity, Provenance, SourceState};
 use crate::profile::merge::{self, Profiles};
-use crate::profile::{collect, store};
+use crate::profile::store;
 use crate::progress::Progress;
 use crate::recipe::dry_run;
 use crate::recipe::plan::{Goal, Plan, selection};
 use crate::report::machine::Machine;
-use crate::report::{self, Report};
+use crate::report::{self, ProfileRow, Report};
 use crate::toolchain::{self, Compiler, Toolchain};
 use crate::workload::case::Job;
 use crate::workload::inputs::{self, Inputs};
@@ -38,7 +39,7 @@ pub(crate) fn pgo(plan: &Plan) -> Result<()> {
 fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
     let workloads = plan.workloads(ctx)?;
     let selection = selection(ctx, &plan.common, &workloads, &Compiler::ask(ctx)?)?;
-    let sources = Sources::read(ctx, &selection.packages)?;
+    let sources = Sources::read(ctx, &selection)?;
     plan.remember(ctx)?;
     let data = &plan.data;
 
@@ -54,9 +55,12 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
         ctx.artefact("build-baseline", || cargo::build(ctx, &selection, &Flavour::Baseline))?;
     let instrumented = ctx
         .artefact("build-instrumented", || cargo::build(ctx, &selection, &Flavour::Instrumented))?;
-    let training = ctx.artefact("train", || {
-        collect::train(ctx, &workloads, &inputs, &baseline, &instrumented, data.iterations)
-    })?;
+    let key = collect::key(&workloads, &inputs, &baseline, &instrumented, data.iterations);
+    let training = ctx.artefact_unless(
+        "train",
+        |old: &Training| old.key == key,
+        || collect::train(ctx, &workloads, &inputs, &baseline, &instrumented, data.iterations),
+    )?;
     let profiles = ctx.artefact("merge", || merge::merge(ctx, &toolchain, &training))?;
     let provenance = Provenance {
         toolchain: &toolchain,
@@ -87,24 +91,33 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
     if plan.goal == Goal::Full {
         ctx.stage("publish", || store::publish(&profile_dir, &profiles, &provenance))?;
     }
-    ctx.stage("report", || {
-        let profiles = report::profile_rows(&profiles, &baseline, &pgo)?;
-        let report = Report {
-            schema: Report::SCHEMA,
-            command: plan.command_line(),
-            commit: provenance.source.commit.clone(),
-            machine: Machine::now(),
-            compiler: toolchain.compiler.clone(),
-            data_size: data.data_size,
-            iterations: data.iterations,
-            corpus: data.corpus.is_some(),
-            profile_use: if plan.common.per_tool { "per tool" } else { "family" },
-            profiles,
-            comparison,
-            stages: ctx.stage_times(),
-        };
-        report::publish(ctx, &report)
-    })
+    let profiles = report::profile_rows(&profiles, &baseline, &pgo)?;
+    ctx.stage("report", || write_report(ctx, plan, &provenance, profiles, comparison))
+}
+
+fn write_report(
+    ctx: &Ctx,
+    plan: &Plan,
+    provenance: &Provenance<'_>,
+    profiles: Vec<ProfileRow>,
+    comparison: Comparison,
+) -> Result<()> {
+    let report = Report {
+        schema: Report::SCHEMA,
+        command: plan.command_line(),
+        commit: provenance.source.commit.clone(),
+        machine: Machine::now(),
+        compiler: provenance.toolchain.compiler.clone(),
+        data_size: plan.data.data_size,
+        iterations: plan.data.iterations,
+        corpus: plan.data.corpus.is_some(),
+        cargo_profile: provenance.identity.cargo_profile.clone(),
+        profile_use: if plan.common.per_tool { "per tool" } else { "family" },
+        profiles,
+        comparison,
+        stages: ctx.stage_times(),
+    };
+    report::publish(ctx, &report)
 }
 
 /// One build with the family's profile, or one build per tool with its own.

@@ -39,6 +39,7 @@ pub(crate) struct Plan {
 pub(crate) struct Data {
     tools: Vec<String>,
     target: Option<String>,
+    cargo_profile: Option<String>,
     per_tool: bool,
     pub(crate) iterations: u32,
     pub(crate) data_size: u64,
@@ -55,7 +56,10 @@ impl Plan {
     /// Fills in the presets of `goal` where nothing was typed.
     pub(crate) fn new(options: &Pipeline, goal: Goal) -> Result<Self> {
         let quick = goal == Goal::Quick;
-        let common = options.common.clone();
+        let mut common = options.common.clone();
+        if quick && common.cargo_profile.is_none() {
+            common.cargo_profile = Some("dist-quick".to_owned());
+        }
         if common.per_tool && goal == Goal::Generate {
             let text =
                 "pgo-generate always keeps one profile per tool; --per-tool belongs to builds";
@@ -73,6 +77,7 @@ impl Plan {
             data: Data {
                 tools,
                 target: common.target.clone(),
+                cargo_profile: common.cargo_profile.clone(),
                 per_tool: common.per_tool,
                 iterations: options.iterations.unwrap_or(if quick { 1 } else { 3 }),
                 data_size: options.data_size.unwrap_or(if quick { 100_000 } else { 500_000 }),
@@ -145,5 +150,6 @@ pub(crate) fn selection(
         packages: all.tools.iter().map(|tool| tool.package().to_owned()).collect(),
         bins: workloads.tools.iter().map(|tool| tool.tool.clone()).collect(),
         target: common.target.clone().unwrap_or_else(|| compiler.host.clone()),
+        cargo_profile: common.cargo_profile.clone().unwrap_or_else(|| "dist".to_owned()),
     })
 }

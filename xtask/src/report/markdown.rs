@@ -15,7 +15,7 @@ pub(crate) fn render(report: &Report) -> String {
         "# PGO report\n\n\
          `{}` at {}, rustc {} (LLVM {}), hyperfine {}.\n\
          {} × {}, {} GiB, {}.\n\
-         Training: {} lines per input of scale 1, {} iterations{corpus}; profile use: {}.\n\
+         Training: {} lines per input of scale 1, {} iterations{corpus}; profile use: {}; cargo profile: {}.\n\
          Comparison: {} rounds, one run per arm and round in shuffled order (seed {}), \
          median of the rounds' ratios with a 95 % bootstrap interval; \
          the placebo is a byte copy of the baseline and shows what the machine's noise looks like.\n\n",
@@ -34,6 +34,7 @@ pub(crate) fn render(report: &Report) -> String {
         report.data_size,
         report.iterations,
         report.profile_use,
+        report.cargo_profile,
         comparison.rounds,
         comparison.seed,
     );

@@ -35,6 +35,7 @@ pub(crate) struct Report {
     pub(crate) data_size: u64,
     pub(crate) iterations: u32,
     pub(crate) corpus: bool,
+    pub(crate) cargo_profile: String,
     /// "family" or "per tool".
     pub(crate) profile_use: &'static str,
     pub(crate) profiles: Vec<ProfileRow>,
