@@ -85,10 +85,10 @@ pub(crate) struct Pipeline {
     /// Training runs of each case [default: 3, pgo-quick: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) iterations: Option<u32>,
-    /// Lines of an input of scale 1 [default: 500000, pgo-quick: 100000]
+    /// Lines of an input of scale 1 [default: 300000, pgo-quick: 100000]
     #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     pub(crate) data_size: Option<u64>,
-    /// Rounds of the comparison [default: 25, pgo-quick: 8]
+    /// Rounds of the comparison [default: 20, pgo-quick: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=10_000))]
     pub(crate) rounds: Option<u32>,
     /// Train on your own log files (quote the pattern); half of each file is kept for evaluation

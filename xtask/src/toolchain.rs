@@ -189,7 +189,7 @@ pub(crate) fn llvm_bin(ctx: &Ctx, compiler: &Compiler) -> Result<PathBuf> {
 /// LLVM is found in a second instead of after the long stages.
 fn prove(ctx: &Ctx, profdata: PathBuf, mend: &str) -> Result<PathBuf, Trouble> {
     let proof = || -> Result<()> {
-        let dir = ctx.out_dir.join("probe");
+        let dir = ctx.out_dir.join("preflight");
         atomic::fresh_dir(&dir)?;
         let (source, program) = (dir.join("probe.rs"), dir.join("probe"));
         std::fs::write(&source, "fn main() {}\n")?;

@@ -44,7 +44,7 @@ impl Verdict {
     /// Faster or slower only outside both the margin and what the placebo shows as noise: its
     /// interval would be around zero if the machine were quiet.
     pub(crate) fn of(estimate: &Estimate, placebo: &Estimate) -> Self {
-        let floor = placebo.half_width().max(placebo.median.abs());
+        let floor = placebo.half_width().max(placebo.median.abs()).max(MARGIN);
         if estimate.high < -floor {
             Self::Faster
         } else if estimate.low > floor {

@@ -52,7 +52,8 @@ pub(crate) struct Training {
 
 impl Artefact for Training {
     fn verify(&self) -> Result<()> {
-        for path in self.tools.iter().flat_map(|t| t.cases.iter().flat_map(|c| &c.raw)) {
+        let raw = self.tools.iter().flat_map(|tool| tool.cases.iter().flat_map(|case| &case.raw));
+        for path in raw.chain(self.tools.iter().map(|tool| &tool.probe)) {
             anyhow::ensure!(path.is_file(), "{} is gone", path.display());
         }
         Ok(())

@@ -57,9 +57,7 @@ pub(crate) fn run<'a>(
             }
             return Ok(());
         }
-        let said = finished.stderr.lines().find(|line| line.contains("error:"));
-        let said = said.unwrap_or_else(|| finished.stderr.trim());
-        Err(refuse(fault, format!("llvm-profdata refused a profile: {said}")))
+        Err(refuse(fault, format!("llvm-profdata refused a profile: {}", cause(&finished.stderr))))
     })
 }
 
@@ -77,9 +75,30 @@ pub(crate) fn facts(ctx: &Ctx, toolchain: &Toolchain, fault: Fault, path: &Path)
     let output = path.display().to_string();
     let answer = ctx.ask(&toolchain.profdata, &["merge", "--text", "-o", "-", &output]);
     let text = answer.map_err(|error| {
-        let text = error.to_string();
-        let line = text.lines().find(|line| line.contains("error:")).unwrap_or(&text);
-        bad(&format!("llvm-profdata cannot read it ({})", line.trim()))
+        bad(&format!("llvm-profdata cannot read it ({})", cause(&error.to_string())))
     })?;
     Facts::parse(&text).map_err(|text| bad(&text))
+}
+
+/// What llvm-profdata complains about: its warnings name the file and the reason, its error often
+/// says only that nothing is left.
+fn cause(stderr: &str) -> &str {
+    let with = |word: &str| {
+        let line = stderr.lines().find(|line| line.contains(word))?;
+        Some(line.split_once(word)?.1.trim())
+    };
+    with("warning:").or_else(|| with("error:")).unwrap_or_else(|| stderr.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_the_first_warning_or_else_the_error() {
+        let both = "warning: a.profraw: truncated profile data\nerror: no profile can be merged\n";
+        assert_eq!(cause(both), "a.profraw: truncated profile data");
+        assert_eq!(cause("error: b: No such file\n"), "b: No such file");
+        assert_eq!(cause(" killed \n"), "killed");
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use rustix::process::Signal;
 
 use crate::atomic;
 use crate::child::piped;
@@ -43,6 +44,8 @@ pub(crate) fn run(ctx: &Ctx) -> Result<()> {
     }
     gates.refuse_bad_raw_profiles()?;
     gates.refuse_bad_stored_profiles()?;
+    gates.interrupt_training()?;
+    gates.fail_a_case()?;
     gates.expect("an unknown stage", Fault::Usage.code(), &["pgo", "--from", "nowhere"], &[])?;
     let variable = flags::OVERRIDING_VARIABLES[0];
     gates.expect("foreign flags", Fault::Toolchain.code(), &["pgo"], &[(variable, "-O")])?;
@@ -55,7 +58,7 @@ impl Gates<'_> {
     fn refuse_bad_raw_profiles(&self) -> Result<()> {
         let raw = first_file(&self.out_dir.join("raw"), "profraw")?;
         let good = std::fs::read(&raw)?;
-        let foreign = std::fs::read(first_file(&self.out_dir.join("probe"), "profraw")?)?;
+        let foreign = std::fs::read(first_file(&self.out_dir.join("preflight"), "profraw")?)?;
         let untrained = std::fs::read(self.untrained(&raw, ":ir raw")?)?;
         let truncated = &good[..good.len() / 2];
         for (what, bytes) in [
@@ -127,19 +130,63 @@ impl Gates<'_> {
         Ok(())
     }
 
-    /// Runs one command of the tiny pipeline and compares its exit code.
-    fn expect(&self, what: &str, code: u8, words: &[&str], env: &[(&str, &str)]) -> Result<()> {
-        let (out_dir, profile_dir) =
-            (self.out_dir.display().to_string(), self.profile_dir.display().to_string());
-        let mut all = vec![words[0], TOOL, "--out-dir", &out_dir, "--profile-dir", &profile_dir];
-        all.extend(["--cargo-profile", "dist-quick"]);
+    /// SIGINT in the middle of training: children end, the stored profile stays as it is.
+    fn interrupt_training(&self) -> Result<()> {
+        let before = files(&self.profile_dir.join(&self.target), "")?;
+        let mut command = Command::new(std::env::current_exe()?);
+        piped(command.args(self.words(&["pgo-generate", "--from", "train"])))
+            .stdout(std::process::Stdio::null());
+        let running = self.ctx.children.spawn(&mut command)?;
+        let group = running.group();
+        let finished = running.finish(None, |line| {
+            if line.starts_with("== train") {
+                group.signal(Signal::INT);
+            }
+        })?;
+        anyhow::ensure!(
+            finished.code == i32::from(Fault::Interrupted.code()),
+            "an interrupted pipeline exited with {}: {}",
+            finished.code,
+            finished.stderr
+        );
+        let after = files(&self.profile_dir.join(&self.target), "")?;
+        anyhow::ensure!(before == after, "the interruption changed the stored profiles: {after:?}");
+        eprintln!("   an interrupted training run: exit {}", finished.code);
+        Ok(())
+    }
+
+    /// A program that does not do what its case says stops the pipeline with the training code.
+    fn fail_a_case(&self) -> Result<()> {
+        let out_dir = self.out_dir.display().to_string();
+        let words = ["run-case", TOOL, "invert", "--bin", "/bin/false", "--out-dir", &out_dir];
+        let (got, stderr) = self.xtask(&words, &[])?;
+        anyhow::ensure!(
+            got == i32::from(Fault::Training.code()),
+            "a failing case exited with {got}: {stderr}"
+        );
+        eprintln!("   a failing case: exit {got}");
+        Ok(())
+    }
+
+    /// The whole command line of one command of the tiny pipeline.
+    fn words(&self, words: &[&str]) -> Vec<String> {
+        let mut all = vec![words[0].to_owned(), TOOL.to_owned()];
+        all.push(format!("--out-dir={}", self.out_dir.display()));
+        all.push(format!("--profile-dir={}", self.profile_dir.display()));
+        all.push("--cargo-profile=dist-quick".to_owned());
         if words[0].starts_with("pgo") {
-            all.extend(["--data-size", "2000", "--iterations", "2"]);
+            all.extend(["--data-size=2000", "--iterations=2"].map(str::to_owned));
         }
         if words[0] == "pgo" {
-            all.extend(["--rounds", "3"]);
+            all.push("--rounds=3".to_owned());
         }
-        all.extend(&words[1..]);
+        all.extend(words[1..].iter().map(|word| (*word).to_owned()));
+        all
+    }
+
+    /// Runs one command of the tiny pipeline and compares its exit code.
+    fn expect(&self, what: &str, code: u8, words: &[&str], env: &[(&str, &str)]) -> Result<()> {
+        let all = self.words(words);
         let (got, stderr) = self.xtask(&all, env)?;
         anyhow::ensure!(
             got == i32::from(code),
@@ -151,7 +198,11 @@ impl Gates<'_> {
         Ok(())
     }
 
-    fn xtask(&self, words: &[&str], env: &[(&str, &str)]) -> Result<(i32, String)> {
+    fn xtask(
+        &self,
+        words: &[impl AsRef<std::ffi::OsStr>],
+        env: &[(&str, &str)],
+    ) -> Result<(i32, String)> {
         let mut command = Command::new(std::env::current_exe()?);
         piped(command.args(words).current_dir(&self.ctx.root)).stdout(std::process::Stdio::null());
         command.envs(env.iter().copied());
@@ -172,7 +223,7 @@ impl Gates<'_> {
 
     /// The merged profile of a program that is not ours.
     fn foreign(&self) -> Result<PathBuf> {
-        self.encoded(&first_file(&self.out_dir.join("probe"), "profraw")?)
+        self.encoded(&first_file(&self.out_dir.join("preflight"), "profraw")?)
     }
 
     fn encoded(&self, path: &Path) -> Result<PathBuf> {
@@ -205,11 +256,12 @@ fn case_of(path: &Path) -> String {
     name.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
+/// The files with this extension, or all files, in name order.
 fn files(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
         let path = entry?.path();
-        if path.extension().is_some_and(|found| found == extension) {
+        if extension.is_empty() || path.extension().is_some_and(|found| found == extension) {
             files.push(path);
         }
     }

@@ -172,10 +172,13 @@ fn verify(
             let fault = expected
                 .fault(case)
                 .map(|fault| format!("the baseline program {fault}"))
-                .or_else(|| outcome.fault(case))
-                .or_else(|| outcome.effect.difference(&expected.effect));
+                .or_else(|| Some(format!("the optimised program {}", outcome.fault(case)?)))
+                .or_else(|| {
+                    let difference = outcome.effect.difference(&expected.effect)?;
+                    Some(format!("the optimised program: {difference}"))
+                });
             if let Some(fault) = fault {
-                let text = format!("{tool}, case {}: the optimised program: {fault}", case.name);
+                let text = format!("{tool}, case {}: {fault}", case.name);
                 return Err(refuse(Fault::Regression, text));
             }
             progress.step();
