@@ -14,6 +14,7 @@ use crate::atomic;
 use crate::child::{Children, Finished, piped};
 use crate::fault::{Fault, refuse};
 use crate::progress::Progress;
+use crate::words;
 
 /// The stages of the pipeline in their order; `--from` takes one of these names.
 pub(crate) const STAGES: [&str; 10] = [
@@ -125,9 +126,10 @@ impl Ctx {
     /// Prints the command so that it can be pasted, runs it, keeps its error output in a log and
     /// fails with the last lines of it. Standard output is returned.
     pub(crate) fn run(&self, cmd: Cmd<'_>, log: &str) -> Result<String> {
-        let line = cmd.to_string();
+        let command = Command::from(cmd);
+        let line = words::of(&command);
         eprintln!("   $ {line}");
-        let (finished, stdout) = self.run_any(cmd, log)?;
+        let (finished, stdout) = self.run_any(command, log)?;
         if finished.code == 0 {
             return Ok(stdout);
         }
@@ -136,8 +138,7 @@ impl Ctx {
     }
 
     /// Like `run`, but unannounced, and any exit code is the caller's to judge.
-    pub(crate) fn run_any(&self, cmd: Cmd<'_>, log: &str) -> Result<(Finished, String)> {
-        let mut command = Command::from(cmd);
+    pub(crate) fn run_any(&self, mut command: Command, log: &str) -> Result<(Finished, String)> {
         piped(&mut command);
         let mut running = self.children.spawn(&mut command)?;
         let stdout = running.take_stdout();

@@ -18,6 +18,7 @@ mod recipe;
 mod report;
 mod tidy;
 mod toolchain;
+mod words;
 mod workload;
 
 use std::process::ExitCode;

@@ -115,6 +115,17 @@ fn missing<T>(what: String, mend: &str) -> Result<T, Trouble> {
     Err(Trouble::Missing(Problem { what, mend: mend.to_owned() }))
 }
 
+/// Makes sure that `cargo <subcommand>` works, adding the rustup component when it does not.
+pub(crate) fn cargo_component(ctx: &Ctx, subcommand: &str, component: &str) -> Result<()> {
+    if ctx.ask(Path::new("cargo"), &[subcommand, "--version"]).is_err() {
+        ctx.run(cmd!(ctx.sh, "rustup component add {component}"), "rustup").map_err(|error| {
+            let text = format!("cargo {subcommand} is missing: {error:#}");
+            refuse(Fault::Toolchain, text)
+        })?;
+    }
+    Ok(())
+}
+
 fn overriding_variables() -> Vec<Problem> {
     let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let problem = |name: &str| Problem {

@@ -9,6 +9,7 @@ use xshell::{Cmd, cmd};
 
 use crate::compare::statistics::median;
 use crate::ctx::Ctx;
+use crate::words;
 
 /// One command of one hyperfine call.
 pub(crate) struct Arm {
@@ -44,7 +45,7 @@ pub(crate) struct Measurement {
     pub(crate) parameters: BTreeMap<String, String>,
 }
 
-/// One round: every arm once, in the given order, no shell, output through a pipe (greps take a
+/// One round (hyperfine splits a command into words as a POSIX shell would): every arm once, in the given order, no shell, output through a pipe (greps take a
 /// short cut when their output is /dev/null).
 pub(crate) fn command<'a>(
     ctx: &'a Ctx,
@@ -55,7 +56,7 @@ pub(crate) fn command<'a>(
 ) -> Cmd<'a> {
     let named: Vec<String> = arms
         .iter()
-        .flat_map(|arm| ["--command-name".to_owned(), arm.name.to_owned(), quoted(&arm.words)])
+        .flat_map(|arm| ["--command-name".to_owned(), arm.name.to_owned(), words::join(&arm.words)])
         .collect();
     let input: Vec<String> =
         stdin.map(|path| format!("--input={}", path.display())).into_iter().collect();
@@ -97,28 +98,9 @@ pub(crate) fn pool(command: &str, runs: &[Measurement], arm: &str) -> Measuremen
     }
 }
 
-/// Words for hyperfine, which splits a command as a POSIX shell would.
-fn quoted(words: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=:+@%".contains(c);
-    let quote = |word: &String| {
-        if !word.is_empty() && word.chars().all(plain) {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    };
-    words.iter().map(quote).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_survive_a_shells_splitting() {
-        let words = ["a", "", "it's", "b c", "$x", "[0-9]{3}"].map(str::to_owned);
-        assert_eq!(quoted(&words), r"a '' 'it'\''s' 'b c' '$x' '[0-9]{3}'");
-    }
 
     #[test]
     fn pooled_runs_have_hyperfines_fields() {

@@ -17,7 +17,7 @@ use crate::toolchain::Hyperfine;
 use crate::workload::case::Job;
 use crate::workload::inputs::Inputs;
 use crate::workload::{Case, Kind, Measure, Workloads};
-use crate::{atomic, digest};
+use crate::{atomic, digest, words};
 
 /// The order of arms within rounds and all bootstrap samples come from this seed.
 const SEED: u64 = 2026;
@@ -81,7 +81,7 @@ pub(crate) fn first_round(setup: &Setup<'_>) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     each_case(setup, |tool, case| {
         let runner = Runner::new(setup, tool, case)?;
-        lines.push(runner.command(&[0, 1, 2])?.to_string());
+        lines.push(words::of(&runner.command(&[0, 1, 2])?.into()));
         Ok(())
     })?;
     Ok(lines)
@@ -156,7 +156,7 @@ impl<'a> Runner<'a> {
         let job = Job { ctx: setup.ctx, tool, case, inputs: setup.inputs };
         let arms = ARMS.map(|(name, folder)| {
             let program = setup.ctx.out_dir.join("arms").join(folder).join(tool);
-            Ok(Arm { name, words: words(setup, &job, &program)? })
+            Ok(Arm { name, words: arm_words(setup, &job, &program)? })
         });
         let export = setup.ctx.out_dir.join("hyperfine").join("round.json");
         Ok(Self { setup, job, arms: arms.into_iter().collect::<Result<_>>()?, export })
@@ -221,7 +221,7 @@ impl<'a> Runner<'a> {
             .arms
             .iter()
             .zip(runs)
-            .map(|(arm, runs)| hyperfine::pool(&arm.words.join(" "), runs, arm.name));
+            .map(|(arm, runs)| hyperfine::pool(&words::join(&arm.words), runs, arm.name));
         let export = Export { results: pooled.collect() };
         atomic::write_json(&times, &export)?;
         let of =
@@ -251,7 +251,7 @@ impl<'a> Runner<'a> {
 
 /// The words hyperfine runs: the program itself, or, for a case with a growing file, our own
 /// driver, which costs every arm the same.
-fn words(setup: &Setup<'_>, job: &Job<'_>, program: &Path) -> Result<Vec<String>> {
+fn arm_words(setup: &Setup<'_>, job: &Job<'_>, program: &Path) -> Result<Vec<String>> {
     let program = program.display().to_string();
     if job.case.growing.is_none() {
         return Ok(std::iter::once(program).chain(job.args()?).collect());

@@ -243,6 +243,71 @@ fn raw_files(dir: &Path, name: &str) -> Result<Vec<PathBuf>> {
 mod tests {
     use super::*;
 
+    /// Writes something to where the profile run time would.
+    const WRITE: &str =
+        r#"f=$(echo "$LLVM_PROFILE_FILE" | sed 's/%m/1/; s/%p/2/'); echo counts > "$f""#;
+
+    /// Trains one case whose baseline prints "out" with a stand-in for the instrumented program.
+    fn train_with(instrumented: &str) -> Result<CaseTraining> {
+        let dir = tempfile::tempdir().unwrap();
+        let bin = |name: &str, body: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+            let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&path, executable).unwrap();
+            Bin { tool: "t".into(), path, sha256: String::new(), bytes: 0 }
+        };
+        let ctx = Ctx::new(dir.path(), Path::new("out"), false, None).unwrap();
+        let case: Case =
+            toml::from_str("name = \"c\"\nkind = \"train\"\nargs = []\ntimeout_s = 2").unwrap();
+        let inputs = Inputs(std::collections::BTreeMap::new());
+        let raw_dir = raw_dir(&ctx);
+        atomic::fresh_dir(&raw_dir).unwrap();
+        atomic::fresh_dir(&ctx.out_dir.join("quarantine")).unwrap();
+        let job = Job { ctx: &ctx, tool: "t", case: &case, inputs: &inputs };
+        let trainer = Trainer { job, raw_dir: &raw_dir };
+        let (plain, program) = (bin("plain", "echo out"), bin("instrumented", instrumented));
+        trainer.train(&plain, &program, 2, &mut Progress::new("train", 0))
+    }
+
+    #[track_caller]
+    fn check_refused(instrumented: &str, expected: &str) {
+        let error = train_with(instrumented).unwrap_err();
+        assert_eq!(crate::fault::exit_code(&error), 4);
+        let text = error.to_string();
+        assert!(text.starts_with("t, case c: the instrumented program "), "{text}");
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn a_good_run_is_kept() {
+        let training = train_with(&format!("echo out; {WRITE}")).unwrap();
+        assert_eq!((training.runs, training.retries, training.raw.len()), (2, 0, 2));
+    }
+
+    #[test]
+    fn a_run_that_fails_once_is_repeated() {
+        let once =
+            "mark=$(dirname $0)/mark; if [ ! -e $mark ]; then touch $mark; kill -KILL $$; fi";
+        let training = train_with(&format!("{once}; echo out; {WRITE}")).unwrap();
+        assert_eq!((training.retries, training.raw.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_bad_run_is_refused() {
+        check_refused(&format!("echo out; {WRITE}; kill -KILL $$"), "exited with 137");
+        check_refused(&format!("echo out; {WRITE}; exit 1"), "exited with 1, allowed: [0]");
+        check_refused(&format!("echo other; {WRITE}"), "output differs from the baseline's");
+        check_refused(&format!("echo out; {WRITE}; echo x > file"), "file file differs");
+        check_refused("echo out", "wrote no raw profile");
+        check_refused(&format!("echo out; {WRITE}; : > \"$f\""), "left an empty raw profile");
+        check_refused(
+            &format!("echo out; {WRITE}; echo LLVM Profile Error: full >&2"),
+            "could not write its profile",
+        );
+        check_refused(&format!("echo out; {WRITE}; sleep 60"), "ran longer than 2 s");
+    }
+
     #[test]
     fn raw_profiles_of_a_run_are_told_apart_and_judged() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! Calls of llvm-profdata, each as one function from files to a checked result.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 use xshell::{Cmd, cmd};
@@ -10,6 +11,7 @@ use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::profile::facts::Facts;
 use crate::toolchain::Toolchain;
+use crate::words;
 
 /// The merge of equally weighted raw profiles. `--failure-mode=any` refuses the lot when one of
 /// them is bad: the other modes exit 0 and ship what is left.
@@ -44,9 +46,9 @@ pub(crate) fn run<'a>(
     command: impl FnOnce(&Path) -> Cmd<'a>,
 ) -> Result<()> {
     atomic::replace(output, |temporary| {
-        let command = command(temporary);
+        let command = Command::from(command(temporary));
         if ctx.verbose {
-            eprintln!("   $ {command}");
+            eprintln!("   $ {}", words::of(&command));
         }
         let (finished, _stdout) = ctx.run_any(command, "merge")?;
         if finished.code == 0 {

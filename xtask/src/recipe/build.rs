@@ -20,7 +20,7 @@ use crate::recipe::install;
 use crate::recipe::pgo::build_optimised;
 use crate::recipe::plan::{own_root, selection};
 use crate::toolchain::{self, Compiler, Toolchain};
-use crate::{atomic, report, workload};
+use crate::{atomic, report, words, workload};
 
 /// A profile that lost more of its counts than this no longer describes the program.
 const LOST_AT_MOST: f64 = 0.10;
@@ -63,7 +63,7 @@ fn build(ctx: &Ctx, common: &cli::Common) -> Result<()> {
         eprintln!("   profiles of {} in {}", selection.bins.join(", "), profile_dir.display());
         let family = ctx.out_dir.join("profiles/family.profdata");
         let place = cargo::Place::of(ctx, &Flavour::Optimised(family));
-        println!("{}", cargo::command(ctx, &selection, &place));
+        println!("{}", words::of(&cargo::command(ctx, &selection, &place).into()));
         return Ok(());
     }
     let stored = ctx.stage("take-profiles", || {

@@ -1,6 +1,7 @@
 //! `ci`: the list of what CI runs. Workflows and `.ci/run` call it and nothing else.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Result;
 use xshell::cmd;
@@ -8,7 +9,7 @@ use xshell::cmd;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::recipe::{ci_gates, own_root};
-use crate::{report, tidy};
+use crate::{report, tidy, toolchain, words};
 
 const STEPS: [&str; 5] = ["fmt", "clippy", "test", "tidy", "pgo"];
 
@@ -31,15 +32,24 @@ pub(crate) fn ci(steps: &[String]) -> Result<()> {
 fn run(ctx: &Ctx, step: &str) -> Result<()> {
     let sh = &ctx.sh;
     let command = match step {
-        "fmt" => cmd!(sh, "cargo fmt --all --check"),
+        "fmt" => {
+            toolchain::cargo_component(ctx, "fmt", "rustfmt")?;
+            cmd!(sh, "cargo fmt --all --check")
+        }
         "clippy" => {
+            toolchain::cargo_component(ctx, "clippy", "clippy")?;
             cmd!(sh, "cargo clippy --workspace --all-targets --locked -- --deny warnings")
         }
         "test" => cmd!(sh, "cargo test --workspace --locked --no-fail-fast"),
         "tidy" => return tidy::tidy(),
         _ => return ci_gates::run(ctx),
     };
-    let stdout = ctx.run(command, step)?;
+    let command = Command::from(command);
+    let line = words::of(&command);
+    eprintln!("   $ {line}");
+    let (finished, stdout) = ctx.run_any(command, step)?;
+    // Which tests failed stands in the output, so it is printed whatever the exit code.
     print!("{stdout}");
+    anyhow::ensure!(finished.code == 0, "`{line}` exited with {}", finished.code);
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::profile::{collect, profdata, store};
 use crate::recipe::pgo::case_options;
 use crate::recipe::plan::{Goal, Plan, selection};
 use crate::toolchain::{Compiler, Hyperfine, llvm_bin};
+use crate::words;
 use crate::workload::case::Job;
 use crate::workload::inputs::{Input, Inputs};
 use crate::workload::{Kind, Workloads};
@@ -51,7 +52,8 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
         let family = ctx.out_dir.join("profiles/family.profdata");
         let weighted: Vec<_> = profiles.iter().map(|(_, path)| (1, path.clone())).collect();
         println!("# merge (weights are computed from the counts)");
-        println!("{}", profdata::weighted_command(ctx, &profdata, &weighted, &family));
+        let merge = profdata::weighted_command(ctx, &profdata, &weighted, &family);
+        println!("{}", words::of(&merge.into()));
         build(ctx, &selection, &Flavour::Optimised(family));
     }
     println!("# verify: every case with both programs; compare: {} rounds of", plan.rounds);
@@ -71,7 +73,7 @@ fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) {
     for line in flags::config_file(&flavour.rustflags(place.stray()), place.build_dir()).lines() {
         println!("#   {line}");
     }
-    println!("{}", cargo::command(ctx, selection, &place));
+    println!("{}", words::of(&cargo::command(ctx, selection, &place).into()));
 }
 
 /// Prints training and merging; tells each tool's profile.
@@ -98,15 +100,18 @@ fn train_and_merge(
             let pattern = flags::raw_profile_pattern(&raw_dir, &name);
             let stdin = job.stdin()?.map(|path| format!(" < {}", path.display()));
             let command = job.command(&programs.join(tool), Some(&pattern))?;
-            println!("{command}{}", stdin.unwrap_or_default());
+            println!("{}{}", words::of(&command.into()), stdin.unwrap_or_default());
             let raw = raw_dir.join(format!("{name}.*.profraw"));
             let output = folder.join("cases").join(format!("{tool}.{}.profdata", case.name));
-            println!("{}", profdata::merge_command(ctx, profdata, &[raw], &output));
+            let merge = profdata::merge_command(ctx, profdata, &[], &output);
+            // The pattern stays unquoted: the shell finds the files.
+            println!("{} {}", words::of(&merge.into()), raw.display());
             merged.push((1, output));
         }
         let path = folder.join(format!("{tool}.profdata"));
         println!("# (weights are computed from the counts)");
-        println!("{}", profdata::weighted_command(ctx, profdata, &merged, &path));
+        let merge = profdata::weighted_command(ctx, profdata, &merged, &path);
+        println!("{}", words::of(&merge.into()));
         let profile_dir = ctx.root.join(&plan.common.profile_dir);
         let (published, _) = store::paths(&profile_dir, &selection.target, tool);
         if [Goal::Full, Goal::Generate].contains(&plan.goal) {

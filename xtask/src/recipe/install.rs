@@ -13,7 +13,7 @@ use crate::lock::Lock;
 use crate::recipe::build::{Built, RECORD};
 use crate::recipe::plan::own_root;
 use crate::toolchain::{Compiler, llvm_bin};
-use crate::{atomic, digest};
+use crate::{atomic, digest, words};
 
 /// The section of an installed program that holds its profile's manifest.
 pub(crate) const SECTION: &str = ".pgo_manifest";
@@ -36,34 +36,23 @@ pub(crate) fn install_pgo(options: &cli::Install) -> Result<()> {
         let debug = prefix.join("lib/debug/bin").join(format!("{}.debug", bin.tool));
         let from = &bin.path;
         let section = format!("{SECTION}={}", manifest.display());
+        let link = format!("--add-gnu-debuglink={}", debug.display());
+        let keep_debug =
+            |output: &Path| cmd!(ctx.sh, "{objcopy} --only-keep-debug {from} {output}");
+        let strip = |output: &Path| {
+            let options = ["--strip-all", "--add-section", &section, &link];
+            cmd!(ctx.sh, "{objcopy} {options...} {from} {output}")
+        };
         if common.dry_run {
-            println!(
-                "{objcopy} --only-keep-debug {} {}",
-                from.display(),
-                debug.display(),
-                objcopy = objcopy.display()
-            );
-            println!(
-                "{objcopy} --strip-all --add-section {section} {} {}",
-                from.display(),
-                to.display(),
-                objcopy = objcopy.display()
-            );
+            println!("{}", words::of(&keep_debug(&debug).into()));
+            println!("{}", words::of(&strip(&to).into()));
             continue;
         }
         atomic::replace(&debug, |temporary| {
-            ctx.run(cmd!(ctx.sh, "{objcopy} --only-keep-debug {from} {temporary}"), "install")?;
-            Ok(())
+            ctx.run(keep_debug(temporary), "install").map(|_stdout| ())
         })?;
         atomic::replace(&to, |temporary| {
-            let link = format!("--add-gnu-debuglink={}", debug.display());
-            ctx.run(
-                cmd!(
-                    ctx.sh,
-                    "{objcopy} --strip-all --add-section {section} {link} {from} {temporary}"
-                ),
-                "install",
-            )?;
+            ctx.run(strip(temporary), "install")?;
             prove(&ctx, temporary, &objcopy, manifest)
         })?;
         eprintln!("   installed {} ({} KiB)", to.display(), std::fs::metadata(&to)?.len() / 1024);
