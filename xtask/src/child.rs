@@ -66,6 +66,11 @@ impl Children {
                 // A second signal means that SIGTERM was not enough.
                 let again = watched.interrupted.swap(true, Ordering::SeqCst);
                 watched.signal_all(if again { Signal::KILL } else { Signal::TERM });
+                let late = watched.clone();
+                std::thread::spawn(move || {
+                    std::thread::park_timeout(GRACE);
+                    late.signal_all(Signal::KILL);
+                });
             }
         });
         Ok(children)
@@ -132,6 +137,8 @@ impl Running {
             let reader =
                 scope.spawn(move || stderr.map_or(String::new(), |s| tail(s, &mut on_line)));
             let status = self.child.wait();
+            // Whatever the child left behind would keep our pipes open for ever.
+            group.signal(Signal::KILL);
             drop(ended);
             let timed_out = watchdog.join().unwrap_or(false);
             (status, timed_out, reader.join().unwrap_or_default())

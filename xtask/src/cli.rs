@@ -7,8 +7,7 @@ use clap::{Args, Parser, Subcommand};
 /// Builds, trains, proves and installs profile-guided binaries of this workspace.
 ///
 /// Exit codes: 0 ok · 1 a build or command failed · 2 usage · 3 toolchain unsuitable ·
-/// 4 training integrity · 5 profile quality · 6 stale profile · 7 optimised program differs or
-/// is slower · 10 this machine (disk, files) · 130 interrupted.
+/// 4 training integrity · 5 profile quality · 6 stale profile · 7 optimised program differs · 10 this machine (disk, files) · 130 interrupted.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, subcommand_required = true)]
 #[command(arg_required_else_help = true)]

@@ -1,8 +1,9 @@
 //! What every recipe needs: the shell, the workspace, the folders, the children and the stages.
 
 use std::cell::RefCell;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -13,6 +14,7 @@ use xshell::{Cmd, Shell};
 use crate::atomic;
 use crate::child::{Children, Finished, piped};
 use crate::fault::{Fault, refuse};
+use crate::flags;
 use crate::progress::Progress;
 use crate::words;
 
@@ -29,6 +31,9 @@ pub(crate) const STAGES: [&str; 10] = [
     "compare",
     "report",
 ];
+
+/// A question that is not answered by then never will be; `cargo metadata` may download.
+const QUESTION_LIMIT: Duration = Duration::from_secs(300);
 
 /// A stage's result that can be written down and taken up again by `--from`.
 pub(crate) trait Artefact: Serialize + DeserializeOwned {
@@ -70,6 +75,11 @@ impl Ctx {
         let root = root.canonicalize().map_err(|error| {
             refuse(Fault::Usage, format!("--workspace {}: {error}", root.display()))
         })?;
+        let out_dir = root.join(out_dir);
+        if root.starts_with(&out_dir) {
+            let text = format!("--out-dir {} holds the workspace itself", out_dir.display());
+            return Err(refuse(Fault::Usage, text));
+        }
         let sh = Shell::new().context("cannot find the current folder")?;
         sh.change_dir(&root);
         let from = match from {
@@ -82,7 +92,7 @@ impl Ctx {
             })?,
         };
         Ok(Self {
-            out_dir: root.join(out_dir),
+            out_dir,
             root,
             sh,
             children: Children::watch()?,
@@ -97,7 +107,9 @@ impl Ctx {
         self.children.check()?;
         eprintln!("== {name}");
         let started = Instant::now();
-        let result = work().and_then(|value| self.children.check().map(|()| value));
+        // Whatever an interrupted stage says, the interruption is the reason.
+        let result = work();
+        let result = self.children.check().and(result);
         self.note(name, started.elapsed(), if result.is_ok() { "ok" } else { "FAILED" });
         result.with_context(|| format!("stage {name}"))
     }
@@ -166,19 +178,37 @@ impl Ctx {
         fits: impl FnOnce(&T) -> bool,
         work: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        let asked_for = self.from > 0 && STAGES.get(self.from) == Some(&name);
-        let record = self.record(name);
-        if let Some(value) =
-            resume::<T>(name, &record).ok().filter(|value| !asked_for && fits(value))
+        let place = STAGES.iter().position(|stage| *stage == name);
+        let earlier = resume::<T>(name, &self.record(name));
+        if place.is_some_and(|place| place < self.from) {
+            if !fits(&earlier?) {
+                let text = format!(
+                    "what {name} depends on has changed; run again with --from {name} or without --from"
+                );
+                return Err(refuse(Fault::Usage, text));
+            }
+        } else if self.from == 0
+            && let Ok(value) = earlier
+            && fits(&value)
         {
-            eprintln!(
-                "== {name}: nothing changed since the last run, taken from {}",
-                record.display()
-            );
+            eprintln!("== {name}: nothing it depends on has changed since the last run");
             self.note(name, Duration::ZERO, "unchanged");
             return Ok(value);
         }
         self.artefact(name, work)
+    }
+
+    /// Forgets the records of an earlier run; `kept` is one that proves by itself whether it fits.
+    pub(crate) fn forget_records(&self, kept: &str) -> Result<()> {
+        for stage in STAGES.iter().filter(|stage| **stage != kept) {
+            match std::fs::remove_file(self.record(stage)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).context("cannot remove an old record");
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn record(&self, name: &str) -> PathBuf {
@@ -187,20 +217,26 @@ impl Ctx {
 
     /// Runs a quick question such as `rustc -vV` without announcing it.
     pub(crate) fn ask(&self, program: &Path, args: &[&str]) -> Result<String> {
-        let output = Command::new(program)
-            .args(args)
-            .current_dir(&self.root)
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("cannot run {}", program.display()))?;
+        let mut command = Command::new(program);
+        piped(command.args(args).current_dir(&self.root));
+        // An instrumented program must not write to where the user's own profiles go.
+        command.env_remove(flags::PROFILE_FILE_VARIABLE);
+        let mut running = self.children.spawn(&mut command)?;
+        let mut stdout = running.take_stdout().context("standard output was not piped")?;
+        let reader = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            stdout.read_to_end(&mut bytes).map(|_count| bytes)
+        });
+        let finished = running.finish(Some(QUESTION_LIMIT), |_line| {})?;
+        let bytes = reader.join().unwrap_or_else(|_| Ok(Vec::new()))?;
         anyhow::ensure!(
-            output.status.success(),
+            finished.code == 0,
             "{} {}: {}",
             program.display(),
             args.join(" "),
-            String::from_utf8_lossy(&output.stderr).trim()
+            finished.stderr.trim()
         );
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The stages so far with their times.

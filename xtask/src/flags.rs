@@ -71,6 +71,11 @@ pub(crate) fn probe(raw_dir: &Path) -> [String; 2] {
     ["-Copt-level=1".to_owned(), format!("-Cprofile-generate={}", raw_dir.display())]
 }
 
+/// The flag that compiles the probe with the profile it made.
+pub(crate) fn probe_use(profile: &Path) -> String {
+    format!("-Cprofile-use={}", profile.display())
+}
+
 /// One file per process and binary: `%m` alone loses indirect-call data under address-space
 /// randomisation, `%p` alone leaves a 0-byte file when the process is killed.
 pub(crate) fn raw_profile_pattern(raw_dir: &Path, run: &str) -> PathBuf {

@@ -33,7 +33,19 @@ pub(crate) struct Toolchain {
     pub(crate) compiler: Compiler,
     pub(crate) cargo: String,
     pub(crate) profdata: PathBuf,
-    pub(crate) hyperfine: Hyperfine,
+    /// Only when programs are to be compared.
+    pub(crate) hyperfine: Option<Hyperfine>,
+}
+
+/// What a recipe needs beyond the compiler and its profile tools.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Looking into profiles.
+    Profiles,
+    /// Building programs.
+    Builds,
+    /// Building and comparing programs.
+    Comparison,
 }
 
 /// hyperfine and what its version can do.
@@ -52,8 +64,13 @@ struct Problem {
 impl Compiler {
     /// Asks the compiler that cargo will use in the workspace.
     pub(crate) fn ask(ctx: &Ctx) -> Result<Self> {
-        let text = ctx.ask(Path::new("rustc"), &["-vV"])?;
-        Self::parse(&text).context("cannot understand `rustc -vV`")
+        let unusable = |error: anyhow::Error| {
+            let text =
+                format!("{error:#}; install the toolchain with rustup, see https://rustup.rs");
+            refuse(Fault::Toolchain, text)
+        };
+        let text = ctx.ask(Path::new("rustc"), &["-vV"]).map_err(unusable)?;
+        Self::parse(&text).context("cannot understand `rustc -vV`").map_err(unusable)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -76,15 +93,20 @@ impl Compiler {
 }
 
 /// Checks everything, mends what needs no root (`mend`), and fails with the list of the rest.
-pub(crate) fn preflight(ctx: &Ctx, mend: bool) -> Result<Toolchain> {
+pub(crate) fn preflight(ctx: &Ctx, need: Need, mend: bool) -> Result<Toolchain> {
     let mut problems = overriding_variables();
     let compiler = Compiler::ask(ctx)?;
     let cargo = ctx.ask(Path::new("cargo"), &["-V"])?.trim().to_owned();
     eprintln!("   rustc {} (LLVM {}), {cargo}", compiler.release, compiler.llvm);
-    problems.extend(disk(&ctx.out_dir)?);
+    if need != Need::Profiles {
+        problems.extend(disk(&ctx.out_dir)?);
+    }
     let profdata = keep(profdata(ctx, &compiler, mend), &mut problems)?;
-    let hyperfine = keep(hyperfine(ctx, mend), &mut problems)?;
-    if let (Some(profdata), Some(hyperfine)) = (profdata, hyperfine)
+    let hyperfine = match need {
+        Need::Comparison => keep(hyperfine(ctx, mend), &mut problems)?,
+        Need::Profiles | Need::Builds => None,
+    };
+    if let Some(profdata) = profdata
         && problems.is_empty()
     {
         return Ok(Toolchain { compiler, cargo, profdata, hyperfine });
@@ -127,7 +149,8 @@ pub(crate) fn cargo_component(ctx: &Ctx, subcommand: &str, component: &str) -> R
 }
 
 fn overriding_variables() -> Vec<Problem> {
-    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    // Set to nothing is set: cargo then uses an empty list of flags.
+    let set = |name: &&str| std::env::var_os(name).is_some();
     let problem = |name: &str| Problem {
         what: format!("{name} is set: it would replace the flags of some flavours silently"),
         mend: format!("unset {name}"),
@@ -216,6 +239,10 @@ fn prove(ctx: &Ctx, profdata: PathBuf, mend: &str) -> Result<PathBuf, Trouble> {
         ctx.ask(&profdata, &["merge", "-o", &merged.to_string_lossy(), &raw.to_string_lossy()])?;
         let shown = ctx.ask(&profdata, &["show", &merged.to_string_lossy()])?;
         anyhow::ensure!(shown.contains("Total functions"), "unexpected answer: {shown}");
+        // The compiler must also be able to read what was merged; it says so only in a warning.
+        let flag = flags::probe_use(&merged);
+        let build = [&flag, "-Dwarnings", "-o", &paths[0], &paths[1]];
+        ctx.ask(Path::new("rustc"), &build)?;
         Ok(())
     };
     match proof() {

@@ -50,9 +50,21 @@ pub(crate) fn expand(glob: &[u8]) -> Result<Vec<PathBuf>, BadGlob> {
     Ok(found)
 }
 
-/// The components of a path that name something: not the empty ones and not `.`.
-pub(crate) fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".")
+/// The components of a cleaned path: no empty ones, no `.`, and a `..` takes back what is before
+/// it, as DTail does it before a glob is evaluated.
+pub(crate) fn components(path: &[u8]) -> Vec<&[u8]> {
+    let mut cleaned: Vec<&[u8]> = Vec::new();
+    for name in path.split(|&byte| byte == b'/') {
+        match (name, cleaned.last()) {
+            (b"" | b".", _) => {}
+            (b"..", None) if path.starts_with(b"/") => {}
+            (b"..", Some(before)) if *before != b".." => {
+                cleaned.pop();
+            }
+            _ => cleaned.push(name),
+        }
+    }
+    cleaned
 }
 
 fn list(folder: &Path, tokens: &[Token]) -> Vec<PathBuf> {

@@ -89,6 +89,7 @@ pub(crate) fn is_glob(argument: &OsStr) -> bool {
 /// Only `*` counts for a source id; `?` and `[` do not.
 fn glob_source(glob: &OsStr, path: &Path) -> Arc<str> {
     let starred: Vec<_> = glob::components(glob.as_bytes())
+        .into_iter()
         .zip(glob::components(path.as_os_str().as_bytes()))
         .filter(|(pattern, _)| pattern.contains(&b'*'))
         .map(|(_, name)| String::from_utf8_lossy(name))
@@ -148,6 +149,8 @@ mod tests {
         check(b"web*/*.log", 9, &expect!["web1/app.log, web2/a b.log, web2/app.log"]);
         check(b"web?/app.log", 9, &expect!["app.log, app.log"]);
         check(b".//web2/./*pp.log", 9, &expect!["app.log"]);
+        check(b"web*/../web1/app.l*", 9, &expect!["app.log"]);
+        check(b"nodir/../web*/app.log", 9, &expect!["web1, web2"]);
     }
 
     #[test]

@@ -165,10 +165,7 @@ impl Session {
                         follower.finish_stream(stream);
                     }
                 }
-                FollowEvent::Notice(FollowNotice::Failed(err)) => match err {
-                    FileError::Compressed(..) => outlet.warn(err),
-                    _ => outlet.fail_file(err),
-                },
+                FollowEvent::Notice(FollowNotice::Failed(err)) => outlet.fail_file(err),
                 FollowEvent::Notice(notice) => outlet.warn(notice),
                 FollowEvent::Idle => {}
                 FollowEvent::Ended => break,

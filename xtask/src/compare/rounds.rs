@@ -2,6 +2,7 @@
 //! judged against a placebo, which is a byte copy of the baseline.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -193,7 +194,12 @@ impl<'a> Runner<'a> {
         let Job { ctx, tool, case, .. } = &self.job;
         let mut command = std::process::Command::from(self.command(order)?);
         let running = ctx.children.spawn(crate::child::piped(&mut command).stdout(null()))?;
-        let finished = running.finish(None, |_| {})?;
+        let limit = Duration::from_secs(case.timeout_s) * self.arms.len() as u32;
+        let finished = running.finish(Some(limit), |_| {})?;
+        if finished.timed_out {
+            let text = format!("{tool}, case {}: a round took longer than {limit:?}", case.name);
+            return Err(refuse(Fault::Regression, text));
+        }
         anyhow::ensure!(finished.code == 0, "hyperfine failed: {}", finished.stderr.trim());
         let mut results = hyperfine::read(&self.export)?;
         let mut measured = Vec::new();

@@ -33,18 +33,13 @@ impl Estimate {
         let gain = |log: f64| (1.0 - log.exp()) * 100.0;
         (gain(self.median), gain(self.high), gain(self.low))
     }
-
-    /// Half the width of the interval.
-    fn half_width(&self) -> f64 {
-        (self.high - self.low) / 2.0
-    }
 }
 
 impl Verdict {
-    /// Faster or slower only outside both the margin and what the placebo shows as noise: its
-    /// interval would be around zero if the machine were quiet.
+    /// Faster or slower only outside the margin and farther from zero than either end of the
+    /// placebo's interval, which would be narrow and around zero if the machine were quiet.
     pub(crate) fn of(estimate: &Estimate, placebo: &Estimate) -> Self {
-        let floor = placebo.half_width().max(placebo.median.abs()).max(MARGIN);
+        let floor = placebo.low.abs().max(placebo.high.abs()).max(MARGIN);
         if estimate.high < -floor {
             Self::Faster
         } else if estimate.low > floor {
@@ -130,7 +125,7 @@ mod tests {
         let many = estimate(&around(-0.1, 0.05, 200), 1);
         assert!(few.low <= -0.1 && -0.1 <= few.high, "{few:?}");
         assert!(many.low <= -0.1 && -0.1 <= many.high, "{many:?}");
-        assert!(many.half_width() < few.half_width());
+        assert!(many.high - many.low < few.high - few.low);
     }
 
     #[test]

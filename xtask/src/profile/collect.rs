@@ -11,7 +11,9 @@ use crate::cargo::{Bin, Bins};
 use crate::ctx::{Artefact, Ctx};
 use crate::fault::{Fault, refuse};
 use crate::flags;
+use crate::profile::profdata;
 use crate::progress::Progress;
+use crate::toolchain::Toolchain;
 use crate::workload::case::{Effect, Job};
 use crate::workload::inputs::Inputs;
 use crate::workload::{Case, Kind, Workloads};
@@ -83,6 +85,7 @@ pub(crate) fn key(
 /// Runs all training cases of all tools.
 pub(crate) fn train(
     ctx: &Ctx,
+    toolchain: &Toolchain,
     workloads: &Workloads,
     inputs: &Inputs,
     baseline: &Bins,
@@ -100,10 +103,18 @@ pub(crate) fn train(
         let tool = &workload.tool;
         let (plain, program) = (baseline.of(tool)?, instrumented.of(tool)?);
         let probe = probe(ctx, program)?;
+        let keys = profdata::facts(ctx, toolchain, Fault::Training, &probe)?.keys();
+        let judge = |path: &Path| match profdata::facts(ctx, toolchain, Fault::Training, path) {
+            Ok(facts) => {
+                facts.trained_on(&keys).map(|fault| format!("left a bad profile: {fault}"))
+            }
+            Err(error) => Some(format!("left a bad profile: {error:#}")),
+        };
         let mut cases = Vec::new();
         for case in workload.cases(Kind::Train) {
             progress.say(&format!("{tool} {}", case.name));
-            let trainer = Trainer { job: Job { ctx, tool, case, inputs }, raw_dir: &raw_dir };
+            let job = Job { ctx, tool, case, inputs };
+            let trainer = Trainer { job, raw_dir: &raw_dir, judge: &judge };
             cases.push(trainer.train(plain, program, iterations, &mut progress)?);
         }
         tools.push(ToolTraining { tool: tool.clone(), probe, cases });
@@ -135,6 +146,8 @@ pub(crate) fn probe(ctx: &Ctx, program: &Bin) -> Result<PathBuf> {
 struct Trainer<'a> {
     job: Job<'a>,
     raw_dir: &'a Path,
+    /// Says what is wrong with a raw profile.
+    judge: &'a dyn Fn(&Path) -> Option<String>,
 }
 
 impl Trainer<'_> {
@@ -197,7 +210,8 @@ impl Trainer<'_> {
         let fault = outcome
             .fault(job.case)
             .or_else(|| outcome.effect.difference(expected))
-            .or_else(|| raw_fault(&raw));
+            .or_else(|| raw_fault(&raw))
+            .or_else(|| raw.iter().find_map(|path| (self.judge)(path)));
         let Some(fault) = fault else {
             return Ok(Ok((outcome.wall.as_secs_f64(), raw)));
         };
@@ -265,7 +279,11 @@ mod tests {
         atomic::fresh_dir(&raw_dir).unwrap();
         atomic::fresh_dir(&ctx.out_dir.join("quarantine")).unwrap();
         let job = Job { ctx: &ctx, tool: "t", case: &case, inputs: &inputs };
-        let trainer = Trainer { job, raw_dir: &raw_dir };
+        let judge = |path: &Path| {
+            let bytes = std::fs::read(path).unwrap();
+            (bytes == b"zero\n").then(|| "left a bad profile: all its counts are zero".to_owned())
+        };
+        let trainer = Trainer { job, raw_dir: &raw_dir, judge: &judge };
         let (plain, program) = (bin("plain", "echo out"), bin("instrumented", instrumented));
         trainer.train(&plain, &program, 2, &mut Progress::new("train", 0))
     }
@@ -301,6 +319,7 @@ mod tests {
         check_refused(&format!("echo out; {WRITE}; echo x > file"), "file file differs");
         check_refused("echo out", "wrote no raw profile");
         check_refused(&format!("echo out; {WRITE}; : > \"$f\""), "left an empty raw profile");
+        check_refused(&format!("echo out; {WRITE}; echo zero > \"$f\""), "all its counts are zero");
         check_refused(
             &format!("echo out; {WRITE}; echo LLVM Profile Error: full >&2"),
             "could not write its profile",

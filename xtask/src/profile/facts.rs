@@ -77,6 +77,14 @@ impl Facts {
         self.functions.iter().find(|f| !keys.contains(&(f.name.clone(), f.hash)))
     }
 
+    /// Why this cannot be a trained profile of the program that has `keys`, if it cannot.
+    pub(crate) fn trained_on(&self, keys: &BTreeSet<Key>) -> Option<String> {
+        self.fault().or_else(|| {
+            let other = demangle(&self.foreign(keys)?.name);
+            Some(format!("it holds {other}, which the program does not: it is another program's"))
+        })
+    }
+
     /// Whether any function of crate `name` ran. Symbol names are v0-mangled: a crate appears as
     /// its length and name.
     pub(crate) fn ran_crate(&self, name: &str) -> bool {

@@ -46,6 +46,10 @@ pub(crate) struct Manifest {
     pub(crate) schema: u32,
     pub(crate) tool: String,
     pub(crate) profile_sha256: String,
+    /// In a program: the digest of the profile it was built with, which is the family's unless
+    /// it was built with `--per-tool`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) built_with: Option<String>,
     pub(crate) identity: Identity,
     pub(crate) cargo: String,
     pub(crate) source: SourceState,
@@ -147,6 +151,7 @@ impl Manifest {
             schema: SCHEMA,
             tool: profile.tool.clone(),
             profile_sha256: profile.sha256.clone(),
+            built_with: None,
             identity: provenance.identity.clone(),
             cargo: provenance.toolchain.cargo.clone(),
             source: provenance.source.clone(),

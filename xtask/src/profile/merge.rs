@@ -109,10 +109,7 @@ fn merge_tool(
             profdata::merge_command(ctx, &toolchain.profdata, &case.raw, output)
         })?;
         let facts = profdata::facts(ctx, toolchain, Fault::Training, &path)?;
-        let fault = facts.fault().or_else(|| {
-            let other = demangle(&facts.foreign(&keys)?.name);
-            Some(format!("it holds {other}, which {tool} does not: it is another program's"))
-        });
+        let fault = facts.trained_on(&keys);
         if let Some(fault) = fault {
             return Err(refuse(
                 Fault::Training,
@@ -170,9 +167,14 @@ pub(crate) fn describe(
     })
 }
 
+/// Where the family's profile is made.
+pub(crate) fn family_path(ctx: &Ctx) -> PathBuf {
+    ctx.out_dir.join("profiles/family.profdata")
+}
+
 /// One profile for one build of all tools, each tool with the same share of the counts.
 pub(crate) fn family(ctx: &Ctx, toolchain: &Toolchain, profiles: &[&Profile]) -> Result<PathBuf> {
-    let path = ctx.out_dir.join("profiles/family.profdata");
+    let path = family_path(ctx);
     let shares: Vec<_> = profiles.iter().map(|profile| (1.0, profile.total)).collect();
     let paths = profiles.iter().map(|profile| profile.path.clone());
     let inputs: Vec<_> = weights(&shares).into_iter().zip(paths).collect();

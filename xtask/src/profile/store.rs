@@ -20,7 +20,6 @@ const REDO: &str = "cargo xtask pgo-generate";
 pub(crate) struct Stored {
     pub(crate) profile: Profile,
     pub(crate) manifest: Manifest,
-    pub(crate) manifest_path: PathBuf,
 }
 
 /// Where a tool's profile and its manifest are kept.
@@ -79,5 +78,5 @@ pub(crate) fn take(
             format!("{}: {difference}; make it anew with: {REDO} {tool}", path.display()),
         ));
     }
-    Ok(Stored { profile: stored, manifest, manifest_path })
+    Ok(Stored { profile: stored, manifest })
 }

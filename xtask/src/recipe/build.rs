@@ -12,15 +12,15 @@ use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::flags::Flavour;
 use crate::lock::Lock;
-use crate::profile::manifest::{Identity, SourceState};
-use crate::profile::merge::Profiles;
+use crate::profile::manifest::{Identity, Manifest, SourceState};
+use crate::profile::merge::{self, Profiles};
 use crate::profile::store::{self, Stored};
 use crate::profile::{collect, profdata};
-use crate::recipe::install;
 use crate::recipe::pgo::build_optimised;
 use crate::recipe::plan::{own_root, selection};
-use crate::toolchain::{self, Compiler, Toolchain};
-use crate::{atomic, report, words, workload};
+use crate::recipe::{dry_run, install};
+use crate::toolchain::{self, Compiler, Need, Toolchain};
+use crate::{atomic, digest, report, workload};
 
 /// A profile that lost more of its counts than this no longer describes the program.
 const LOST_AT_MOST: f64 = 0.10;
@@ -45,7 +45,7 @@ pub(crate) fn build_pgo(options: &cli::Build) -> Result<()> {
     report::print_stages(&ctx);
     result?;
     drop(lock);
-    if options.install {
+    if options.install && !common.dry_run {
         let install = cli::Install { common: common.clone(), prefix: options.prefix.clone() };
         return install::install_pgo(&install);
     }
@@ -56,16 +56,19 @@ fn build(ctx: &Ctx, common: &cli::Common) -> Result<()> {
     let workloads = workload::load(&ctx.root, &common.tools, false)?;
     let selection = selection(ctx, common, &workloads, &Compiler::ask(ctx)?)?;
     let sources = Sources::read(ctx, &selection)?;
-    let toolchain = ctx.stage("preflight", || toolchain::preflight(ctx, true))?;
-    let identity = Identity::now(&toolchain.compiler, &selection, &sources);
-    let profile_dir = ctx.root.join(&common.profile_dir);
     if common.dry_run {
-        eprintln!("   profiles of {} in {}", selection.bins.join(", "), profile_dir.display());
-        let family = ctx.out_dir.join("profiles/family.profdata");
-        let place = cargo::Place::of(ctx, &Flavour::Optimised(family));
-        println!("{}", words::of(&cargo::command(ctx, &selection, &place).into()));
+        let family = merge::family_path(ctx);
+        println!(
+            "# profiles of {} from {}",
+            selection.bins.join(", "),
+            common.profile_dir.display()
+        );
+        dry_run::build(ctx, &selection, &Flavour::Optimised(family));
         return Ok(());
     }
+    let toolchain = ctx.stage("preflight", || toolchain::preflight(ctx, Need::Builds, true))?;
+    let identity = Identity::now(&toolchain.compiler, &selection, &sources);
+    let profile_dir = ctx.root.join(&common.profile_dir);
     let stored = ctx.stage("take-profiles", || {
         let take = |tool: &String| store::take(ctx, &toolchain, &profile_dir, &identity, tool);
         selection.bins.iter().map(take).collect::<Result<Vec<_>>>()
@@ -77,6 +80,10 @@ fn build(ctx: &Ctx, common: &cli::Common) -> Result<()> {
     let bins = ctx.stage("build-optimised", || {
         build_optimised(ctx, &toolchain, &selection, &profiles, common.per_tool)
     })?;
+    let family = match common.per_tool {
+        true => String::new(),
+        false => digest::of_file(&merge::family_path(ctx))?,
+    };
     let mut built = Vec::new();
     for (bin, stored) in bins.bins.into_iter().zip(&stored) {
         let profile = &stored.profile;
@@ -88,7 +95,12 @@ fn build(ctx: &Ctx, common: &cli::Common) -> Result<()> {
             profile.functions,
             stored.manifest.source.commit.as_deref().unwrap_or("an unknown commit"),
         );
-        built.push(Built { bin, manifest: stored.manifest_path.clone() });
+        // A copy: the stored manifest may be another by the time the program is installed.
+        let used = if common.per_tool { profile.sha256.clone() } else { family.clone() };
+        let manifest = ctx.out_dir.join("built").join(format!("{}.manifest.json", bin.tool));
+        let built_with = Some(used);
+        atomic::write_json(&manifest, &Manifest { built_with, ..stored.manifest.clone() })?;
+        built.push(Built { bin, manifest });
     }
     atomic::write_json(&ctx.out_dir.join(RECORD), &built)
 }

@@ -48,7 +48,9 @@ pub(crate) fn run(ctx: &Ctx) -> Result<()> {
     gates.fail_a_case()?;
     gates.expect("an unknown stage", Fault::Usage.code(), &["pgo", "--from", "nowhere"], &[])?;
     let variable = flags::OVERRIDING_VARIABLES[0];
-    gates.expect("foreign flags", Fault::Toolchain.code(), &["pgo"], &[(variable, "-O")])?;
+    for flags in ["-O", ""] {
+        gates.expect("foreign flags", Fault::Toolchain.code(), &["pgo"], &[(variable, flags)])?;
+    }
     eprintln!("   every gate held");
     Ok(())
 }
@@ -132,7 +134,7 @@ impl Gates<'_> {
 
     /// SIGINT in the middle of training: children end, the stored profile stays as it is.
     fn interrupt_training(&self) -> Result<()> {
-        let before = files(&self.profile_dir.join(&self.target), "")?;
+        let before = self.stored_bytes()?;
         let mut command = Command::new(std::env::current_exe()?);
         piped(command.args(self.words(&["pgo-generate", "--from", "train"])))
             .stdout(std::process::Stdio::null());
@@ -149,10 +151,16 @@ impl Gates<'_> {
             finished.code,
             finished.stderr
         );
-        let after = files(&self.profile_dir.join(&self.target), "")?;
-        anyhow::ensure!(before == after, "the interruption changed the stored profiles: {after:?}");
+        let after = self.stored_bytes()?;
+        anyhow::ensure!(before == after, "the interruption changed the stored profiles");
         eprintln!("   an interrupted training run: exit {}", finished.code);
         Ok(())
+    }
+
+    /// Every file beside the stored profiles with its content.
+    fn stored_bytes(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        let files = files(&self.profile_dir.join(&self.target), "")?;
+        files.into_iter().map(|path| Ok((path.clone(), std::fs::read(path)?))).collect()
     }
 
     /// A program that does not do what its case says stops the pipeline with the training code.

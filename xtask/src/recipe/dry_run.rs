@@ -9,7 +9,7 @@ use crate::cargo::{self, Place, Selection};
 use crate::compare::rounds::{self, Setup};
 use crate::ctx::Ctx;
 use crate::flags::{self, Flavour};
-use crate::profile::{collect, profdata, store};
+use crate::profile::{collect, merge, profdata, store};
 use crate::recipe::pgo::case_options;
 use crate::recipe::plan::{Goal, Plan, selection};
 use crate::toolchain::{Compiler, Hyperfine, llvm_bin};
@@ -49,7 +49,7 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
             build(ctx, &one, &Flavour::Optimised(path.clone()));
         }
     } else {
-        let family = ctx.out_dir.join("profiles/family.profdata");
+        let family = merge::family_path(ctx);
         let weighted: Vec<_> = profiles.iter().map(|(_, path)| (1, path.clone())).collect();
         println!("# merge (weights are computed from the counts)");
         let merge = profdata::weighted_command(ctx, &profdata, &weighted, &family);
@@ -67,7 +67,8 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) {
+/// Prints one build with the file that holds its flags.
+pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) {
     let place = Place::of(ctx, flavour);
     println!("# build-{}, with this in {}:", flavour.name(), place.config().display());
     for line in flags::config_file(&flavour.rustflags(place.stray()), place.build_dir()).lines() {

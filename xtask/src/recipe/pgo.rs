@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::cargo::{self, Bins, Selection, Sources};
 use crate::compare::rounds::{self, Comparison, Setup};
@@ -38,19 +38,21 @@ pub(crate) fn pgo(plan: &Plan) -> Result<()> {
 
 fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
     let workloads = plan.workloads(ctx)?;
-    let selection = selection(ctx, &plan.common, &workloads, &Compiler::ask(ctx)?)?;
+    let compiler = Compiler::ask(ctx)?;
+    let selection = selection(ctx, &plan.common, &workloads, &compiler)?;
     let sources = Sources::read(ctx, &selection)?;
-    plan.remember(ctx)?;
+    let source = SourceState::now(ctx, &sources)?;
+    let identity = Identity::now(&compiler, &selection, &sources);
+    plan.remember(ctx, &identity, &source, &workloads)?;
     let data = &plan.data;
 
-    let toolchain = ctx.stage("preflight", || toolchain::preflight(ctx, true))?;
+    let toolchain = ctx.stage("preflight", || toolchain::preflight(ctx, plan.need(), true))?;
     let inputs = ctx.artefact("inputs", || {
         inputs::make(ctx, &workloads, data.data_size, data.corpus.as_deref())
     })?;
     if plan.goal == Goal::Inputs {
         return Ok(());
     }
-    let source = SourceState::now(ctx, &sources)?;
     let baseline =
         ctx.artefact("build-baseline", || cargo::build(ctx, &selection, &Flavour::Baseline))?;
     let instrumented = ctx
@@ -59,40 +61,72 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
     let training = ctx.artefact_unless(
         "train",
         |old: &Training| old.key == key,
-        || collect::train(ctx, &workloads, &inputs, &baseline, &instrumented, data.iterations),
+        || {
+            let iterations = data.iterations;
+            collect::train(
+                ctx,
+                &toolchain,
+                &workloads,
+                &inputs,
+                &baseline,
+                &instrumented,
+                iterations,
+            )
+        },
     )?;
     let profiles = ctx.artefact("merge", || merge::merge(ctx, &toolchain, &training))?;
     let provenance = Provenance {
         toolchain: &toolchain,
-        identity: Identity::now(&toolchain.compiler, &selection, &sources),
+        identity,
         source,
         workloads: &workloads,
         inputs: &inputs,
         data_size: data.data_size,
         iterations: data.iterations,
     };
-    let profile_dir = ctx.root.join(&plan.common.profile_dir);
-    if plan.goal == Goal::Generate {
-        return ctx.stage("publish", || store::publish(&profile_dir, &profiles, &provenance));
+    let proven = match plan.goal {
+        Goal::Generate | Goal::Inputs => None,
+        Goal::Full | Goal::Quick => {
+            Some(prove(ctx, plan, &selection, &provenance, &baseline, &profiles)?)
+        }
+    };
+    if plan.goal != Goal::Quick {
+        ctx.stage("publish", || {
+            if !provenance.source.same_bytes(&SourceState::now(ctx, &sources)?) {
+                let text = "the sources changed during the run, so its profiles fit neither state; run again";
+                return Err(refuse(Fault::Stale, text));
+            }
+            store::publish(&ctx.root.join(&plan.common.profile_dir), &profiles, &provenance)
+        })?;
     }
+    let Some((comparison, rows)) = proven else { return Ok(()) };
+    ctx.stage("report", || write_report(ctx, plan, &provenance, rows, comparison))
+}
+
+/// Builds with the profiles, and shows that the result does the same, and how fast.
+fn prove(
+    ctx: &Ctx,
+    plan: &Plan,
+    selection: &Selection,
+    provenance: &Provenance<'_>,
+    baseline: &Bins,
+    profiles: &Profiles,
+) -> Result<(Comparison, Vec<ProfileRow>)> {
+    let Provenance { toolchain, workloads, inputs, .. } = provenance;
     let pgo = ctx.artefact("build-optimised", || {
-        build_optimised(ctx, &toolchain, &selection, &profiles, plan.common.per_tool)
+        build_optimised(ctx, toolchain, selection, profiles, plan.common.per_tool)
     })?;
-    ctx.stage("verify", || verify(ctx, &workloads, &inputs, &baseline, &pgo))?;
+    ctx.stage("verify", || verify(ctx, workloads, inputs, baseline, &pgo))?;
     let setup = Setup {
         ctx,
-        hyperfine: &toolchain.hyperfine,
-        workloads: &workloads,
-        inputs: &inputs,
+        hyperfine: toolchain.hyperfine.as_ref().context("preflight found no hyperfine")?,
+        workloads,
+        inputs,
         rounds: plan.rounds,
         case_options: case_options(ctx, plan),
     };
-    let comparison = ctx.stage("compare", || rounds::compare(&setup, &baseline, &pgo))?;
-    if plan.goal == Goal::Full {
-        ctx.stage("publish", || store::publish(&profile_dir, &profiles, &provenance))?;
-    }
-    let profiles = report::profile_rows(&profiles, &baseline, &pgo)?;
-    ctx.stage("report", || write_report(ctx, plan, &provenance, profiles, comparison))
+    let comparison = ctx.stage("compare", || rounds::compare(&setup, baseline, &pgo))?;
+    Ok((comparison, report::profile_rows(profiles, baseline, &pgo)?))
 }
 
 fn write_report(

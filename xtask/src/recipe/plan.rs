@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic;
 use crate::cargo::Selection;
 use crate::cli::{Common, Pipeline};
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
-use crate::toolchain::Compiler;
+use crate::profile::manifest::{Identity, SourceState};
+use crate::toolchain::{Compiler, Need};
 use crate::workload::{self, Workloads};
+use crate::{atomic, digest};
 
 /// How far the pipeline goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,9 @@ pub(crate) struct Data {
     pub(crate) iterations: u32,
     pub(crate) data_size: u64,
     pub(crate) corpus: Option<String>,
+    /// The digest of sources, compiler, settings and workloads; filled in by `remember`.
+    #[serde(default)]
+    fingerprint: String,
 }
 
 /// The folder of the workspace this xtask belongs to.
@@ -81,11 +85,20 @@ impl Plan {
                 per_tool: common.per_tool,
                 iterations: options.iterations.unwrap_or(if quick { 1 } else { 3 }),
                 data_size: options.data_size.unwrap_or(if quick { 100_000 } else { 300_000 }),
-                corpus: options.corpus.clone(),
+                corpus: options.corpus.as_deref().map(absolute_pattern).transpose()?,
+                fingerprint: String::new(),
             },
             from: options.from.clone(),
             common,
         })
+    }
+
+    /// What the goal needs of the machine.
+    pub(crate) fn need(&self) -> Need {
+        match self.goal {
+            Goal::Full | Goal::Quick => Need::Comparison,
+            Goal::Generate | Goal::Inputs => Need::Builds,
+        }
     }
 
     /// The context of this run.
@@ -98,21 +111,33 @@ impl Plan {
         workload::load(&ctx.root, &self.data.tools, self.data.corpus.is_some())
     }
 
-    /// Records the choices of this run, or, when it resumes another, refuses other choices.
-    pub(crate) fn remember(&self, ctx: &Ctx) -> Result<()> {
+    /// Records the choices of this run and what it works on, or, when it resumes another, refuses
+    /// whatever is different: a profile must not get the provenance of other sources.
+    pub(crate) fn remember(
+        &self,
+        ctx: &Ctx,
+        identity: &Identity,
+        source: &SourceState,
+        workloads: &Workloads,
+    ) -> Result<()> {
+        let parts = (identity, &source.sources_sha256, &source.lock_sha256, &workloads.digest);
+        let fingerprint = digest::of_bytes(&serde_json::to_vec(&parts)?);
+        let data = Data { fingerprint, ..self.data.clone() };
         let record = ctx.out_dir.join("stages/options.json");
-        if self.from.is_some() {
+        if self.from.is_none() {
+            ctx.forget_records("train")?;
+        } else {
             let earlier = std::fs::read(&record).ok();
             let earlier: Option<Data> =
                 earlier.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            if earlier.as_ref() != Some(&self.data) {
+            if earlier.as_ref() != Some(&data) {
                 return Err(refuse(
                     Fault::Usage,
-                    "--from takes up a run with the same tools and options, and the last one had others; run without --from",
+                    "--from takes up a run with the same options, sources, compiler and workloads, and the last one had others; run without --from",
                 ));
             }
         }
-        atomic::write_json(&record, &self.data)
+        atomic::write_json(&record, &data)
     }
 
     /// The command line that this plan amounts to, for the report.
@@ -135,6 +160,11 @@ impl Plan {
         }
         words.join(" ")
     }
+}
+
+/// The pattern as it is meant from here: cases run in folders of their own.
+fn absolute_pattern(pattern: &str) -> Result<String> {
+    Ok(std::path::absolute(pattern)?.display().to_string())
 }
 
 /// What is built for `tools`: the packages of *all* tools, so that features do not depend on the

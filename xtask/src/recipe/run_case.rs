@@ -34,7 +34,7 @@ pub(crate) fn run_case(options: &cli::RunCase) -> Result<()> {
     let program = std::path::absolute(&options.bin)?;
     let outcome = job.run(&program, None)?;
     let told = Told {
-        exit: outcome.code,
+        exit: outcome.effect.code,
         wall_s: outcome.wall.as_secs_f64(),
         stdout_bytes: outcome.effect.stdout_bytes,
         stdout_sha256: outcome.effect.stdout_sha256.clone(),

@@ -14,12 +14,14 @@ use crate::profile::{profdata, store};
 use crate::recipe::install;
 use crate::recipe::plan::own_root;
 use crate::report::table::Table;
-use crate::toolchain::{self, Compiler};
+use crate::toolchain::{self, Compiler, Need};
 
 /// Shows `what`; a profile that must not be used is refused with its exit code.
 pub(crate) fn show(options: &cli::Show) -> Result<()> {
     let ctx = Ctx::new(own_root(), Path::new("target/pgo"), false, None)?;
-    let what = &options.what;
+    let here = std::path::absolute(&options.what)?;
+    // A tool's name is no path; a file is meant as it is seen from the user's folder.
+    let what = if here.is_file() { &here } else { &options.what };
     if digest::starts_with(what, b"\x7fELF") {
         let bytes = install::read_manifest(&ctx, &install::objcopy(&ctx)?, what)?;
         if bytes.is_empty() {
@@ -61,6 +63,9 @@ fn show_manifest(bytes: &[u8], path: &Path, top: usize) -> Result<()> {
     let Manifest { identity, source, .. } = &manifest;
     println!("tool       {}", manifest.tool);
     println!("profile    {}", manifest.profile_sha256);
+    if let Some(used) = &manifest.built_with {
+        println!("built with {used}");
+    }
     println!(
         "compiler   rustc {}, LLVM {}, {}",
         identity.compiler.release, identity.compiler.llvm, identity.target
@@ -93,7 +98,7 @@ fn show_manifest(bytes: &[u8], path: &Path, top: usize) -> Result<()> {
 }
 
 fn show_file(ctx: &Ctx, path: &Path, top: usize) -> Result<()> {
-    let toolchain = toolchain::preflight(ctx, true)?;
+    let toolchain = toolchain::preflight(ctx, Need::Profiles, true)?;
     let facts = profdata::facts(ctx, &toolchain, Fault::Quality, path)?;
     if let Some(fault) = facts.fault() {
         return Err(refuse(Fault::Quality, format!("{}: {fault}", path.display())));

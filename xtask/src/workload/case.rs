@@ -27,7 +27,6 @@ pub(crate) struct Job<'a> {
 /// What a run did.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    pub(crate) code: i32,
     pub(crate) timed_out: bool,
     pub(crate) stderr: String,
     pub(crate) wall: Duration,
@@ -37,6 +36,7 @@ pub(crate) struct Outcome {
 /// What a run left for others to see; equal between flavours or something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Effect {
+    pub(crate) code: i32,
     pub(crate) stdout_sha256: String,
     pub(crate) stdout_bytes: u64,
     /// File name → digest, for the files written to `{out}`.
@@ -116,9 +116,9 @@ impl Job<'_> {
         };
         let stdout_bytes = digest.bytes();
         let files = files(&scratch, self.case.growing.is_some())?;
-        let effect = Effect { stdout_sha256: digest.finish(), stdout_bytes, files };
+        let code = finished.code;
+        let effect = Effect { code, stdout_sha256: digest.finish(), stdout_bytes, files };
         Ok(Outcome {
-            code: finished.code,
             timed_out: finished.timed_out,
             stderr: finished.stderr,
             wall: finished.wall,
@@ -135,8 +135,9 @@ impl Outcome {
         if self.timed_out {
             return Some(format!("ran longer than {} s{said}", case.timeout_s));
         }
-        if !case.exit.contains(&self.code) {
-            return Some(format!("exited with {}, allowed: {:?}{said}", self.code, case.exit));
+        if !case.exit.contains(&self.effect.code) {
+            let code = self.effect.code;
+            return Some(format!("exited with {code}, allowed: {:?}{said}", case.exit));
         }
         let complaint = self.stderr.lines().find(|line| line.contains(flags::PROFILE_ERROR));
         complaint.map(|line| format!("could not write its profile: {line}"))
@@ -148,6 +149,12 @@ impl Effect {
     pub(crate) fn difference(&self, expected: &Self) -> Option<String> {
         if self == expected {
             return None;
+        }
+        if self.code != expected.code {
+            return Some(format!(
+                "it exited with {}, the baseline with {}",
+                self.code, expected.code
+            ));
         }
         if self.stdout_sha256 != expected.stdout_sha256 {
             return Some(format!(

@@ -190,7 +190,7 @@ pub(crate) fn load(root: &Path, wanted: &[String], corpus: bool) -> Result<Workl
         tool.cases.retain(|case| case.when != unwanted);
         check(tool, &inputs, corpus).map_err(|text| refuse(Fault::Usage, text))?;
     }
-    check_separation(&tools).map_err(|text| refuse(Fault::Usage, text))?;
+    check_separation(&tools, &inputs).map_err(|text| refuse(Fault::Usage, text))?;
     tools.retain(|tool| wanted.is_empty() || wanted.contains(&tool.tool));
     Ok(Workloads { tools, inputs, digest: all.finish() })
 }
@@ -249,17 +249,32 @@ fn check(
     Ok(())
 }
 
-/// No input may be both trained on and measured on.
-fn check_separation(tools: &[Workload]) -> Result<(), String> {
+/// No input may be both trained on and measured on, nor may two inputs of the same generator and
+/// seed: one would be the beginning of the other, or its compressed copy.
+fn check_separation(
+    tools: &[Workload],
+    recipes: &BTreeMap<String, inputs::Recipe>,
+) -> Result<(), String> {
     let of = |kind| -> BTreeSet<&str> {
         tools.iter().flat_map(|tool| tool.cases(kind)).flat_map(Case::inputs).collect()
     };
-    match of(Kind::Train).intersection(&of(Kind::Eval)).next() {
-        Some(shared) => Err(format!(
+    let (train, eval) = (of(Kind::Train), of(Kind::Eval));
+    if let Some(shared) = train.intersection(&eval).next() {
+        return Err(format!(
             "input {shared} is used for training and for evaluation; give one of them its own seed"
-        )),
-        None => Ok(()),
+        ));
     }
+    let origin = |name: &str| recipes.get(name).map(|recipe| (recipe.generator, recipe.seed));
+    for name in train {
+        let twin =
+            eval.iter().find(|other| origin(name).is_some() && origin(other) == origin(name));
+        if let Some(twin) = twin {
+            return Err(format!(
+                "inputs {name} (training) and {twin} (evaluation) have the same generator and seed"
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -268,7 +283,8 @@ mod tests {
     use expect_test::{Expect, expect};
 
     const INPUTS: &str = "[a]\ngenerator = \"service\"\nseed = 1\n\
-                          [b]\ngenerator = \"service\"\nseed = 2\n";
+                          [b]\ngenerator = \"service\"\nseed = 2\n\
+                          [twin]\ngenerator = \"service\"\nseed = 1\nscale = 2.0\n";
 
     #[track_caller]
     fn check_error(tool: &str, expected: &Expect) {
@@ -297,6 +313,10 @@ mod tests {
             &expect![
                 "input a is used for training and for evaluation; give one of them its own seed"
             ],
+        );
+        check_error(
+            &format!("{train}{}", case("y", "eval", "{twin}")),
+            &expect!["inputs a (training) and twin (evaluation) have the same generator and seed"],
         );
         check_error(
             &format!("{train}{}", case("y", "eval", "{c}")),

@@ -157,6 +157,11 @@ impl Follower {
                 if at_start && let Some(format) = log.skip_to_end().map_err(failed)? {
                     let err = FileError::Compressed(watch.path.clone(), format);
                     self.notices.push_back(FollowNotice::Failed(err));
+                    // Nothing will ever be appended to it; a path of a glob is left to its glob.
+                    if !watch.from_glob {
+                        watch.given_up = true;
+                        return Ok(());
+                    }
                 }
                 self.logs.push(log);
             }
