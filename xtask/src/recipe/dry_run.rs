@@ -23,7 +23,7 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     let workloads = plan.workloads(ctx)?;
     let compiler = Compiler::ask(ctx)?;
     let selection = selection(ctx, &plan.common, &workloads, &compiler)?;
-    let inputs = assumed_inputs(ctx, &workloads);
+    let inputs = assumed_inputs(ctx, &workloads, plan.data.data_size)?;
     let profdata = llvm_bin(ctx, &compiler)?.join("llvm-profdata");
     println!(
         "# inputs\ncargo xtask pgo-inputs --data-size {} --out-dir {}",
@@ -31,7 +31,7 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
         ctx.out_dir.display()
     );
     for (name, input) in &inputs.0 {
-        println!("# {name}: {} (with a digest in its name)", input.path.display());
+        println!("# {name}: {}", input.path.display());
     }
     if plan.goal == Goal::Inputs {
         return Ok(());
@@ -123,14 +123,16 @@ fn train_and_merge(
     Ok(profiles)
 }
 
-/// Inputs by name only: a dry run makes none.
-fn assumed_inputs(ctx: &Ctx, workloads: &Workloads) -> Inputs {
+/// Where the inputs will be; a dry run makes none, and a corpus is not read.
+fn assumed_inputs(ctx: &Ctx, workloads: &Workloads, data_size: u64) -> Result<Inputs> {
+    let folder = ctx.out_dir.join("inputs");
     let names = workloads.tools.iter().flat_map(|tool| &tool.cases).flat_map(|case| case.inputs());
-    let input = |name: &str| Input {
-        path: ctx.out_dir.join("inputs").join(format!("{name}.log")),
-        sha256: String::new(),
-        bytes: 0,
-        seed: None,
+    let input = |name: &str| -> Result<(String, Input)> {
+        let path = match workloads.inputs.get(name) {
+            Some(recipe) => recipe.path(&folder, name, data_size)?,
+            None => folder.join(format!("{name}.log")),
+        };
+        Ok((name.to_owned(), Input { path, sha256: String::new(), bytes: 0, seed: None }))
     };
-    Inputs(names.map(|name| (name.to_owned(), input(name))).collect())
+    Ok(Inputs(names.map(input).collect::<Result<_>>()?))
 }

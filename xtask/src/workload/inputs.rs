@@ -105,16 +105,28 @@ pub(crate) fn make(
 }
 
 fn make_one(folder: &Path, name: &str, recipe: &Recipe, data_size: u64) -> Result<Input> {
-    let lines = ((data_size as f64 * recipe.scale) as u64).max(10);
-    let identity = format!("{}\n{lines}\n{}", serde_json::to_string(recipe)?, Generator::VERSION);
-    let extension = match recipe.compress {
-        Some(Compression::Gzip) => "log.gz",
-        Some(Compression::Zstd) => "log.zst",
-        None => "log",
-    };
-    let key = digest::of_bytes(identity.as_bytes());
-    let path = folder.join(format!("{name}-{}.{extension}", &key[..12]));
+    let lines = recipe.lines(data_size);
+    let path = recipe.path(folder, name, data_size)?;
     finish(path, Some(recipe.seed), |temporary| write_one(temporary, recipe, lines))
+}
+
+impl Recipe {
+    fn lines(&self, data_size: u64) -> u64 {
+        ((data_size as f64 * self.scale) as u64).max(10)
+    }
+
+    /// Where the input is made. The name holds a digest of everything that decides its content.
+    pub(crate) fn path(&self, folder: &Path, name: &str, data_size: u64) -> Result<PathBuf> {
+        let (recipe, lines) = (serde_json::to_string(self)?, self.lines(data_size));
+        let identity = format!("{recipe}\n{lines}\n{}", Generator::VERSION);
+        let extension = match self.compress {
+            Some(Compression::Gzip) => "log.gz",
+            Some(Compression::Zstd) => "log.zst",
+            None => "log",
+        };
+        let key = digest::of_bytes(identity.as_bytes());
+        Ok(folder.join(format!("{name}-{}.{extension}", &key[..12])))
+    }
 }
 
 /// Takes the file if an earlier run made it, or makes it; its digest is kept beside it.
