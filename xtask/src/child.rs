@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use rustix::process::{Pid, Signal, kill_process_group};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::fault::{Fault, refuse};
@@ -20,6 +22,8 @@ use crate::fault::{Fault, refuse};
 const GRACE: Duration = Duration::from_secs(5);
 /// How much of a child's error output is kept for messages, in bytes.
 const ERROR_TAIL: usize = 64 * 1024;
+/// Held while a child is reaped: what the kernel adds to our children's time is then this one's.
+static REAPING: Mutex<()> = Mutex::new(());
 
 /// The process groups that run now, and whether the user has asked us to stop.
 #[derive(Clone, Default)]
@@ -52,6 +56,15 @@ pub(crate) struct Finished {
     pub(crate) stderr: String,
     /// From start to exit.
     pub(crate) wall: Duration,
+    /// The processor time of the child and of those it waited for.
+    pub(crate) cpu: Cpu,
+}
+
+/// Processor time in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Cpu {
+    pub(crate) user: f64,
+    pub(crate) system: f64,
 }
 
 impl Children {
@@ -132,21 +145,46 @@ impl Running {
         let stderr = self.child.stderr.take();
         let (ended, watch) = sync_channel::<()>(1);
         let group = self.group();
-        let (status, timed_out, stderr) = std::thread::scope(|scope| {
+        let (status, wall, timed_out, stderr) = std::thread::scope(|scope| {
             let watchdog = scope.spawn(move || limit.is_some_and(|l| kill_after(group, l, &watch)));
             let reader =
                 scope.spawn(move || stderr.map_or(String::new(), |s| tail(s, &mut on_line)));
-            let status = self.child.wait();
+            let ended_at = self.wait_for_end();
+            let wall = ended_at.duration_since(self.started);
             // Whatever the child left behind would keep our pipes open for ever.
             group.signal(Signal::KILL);
+            let status = self.reap();
             drop(ended);
             let timed_out = watchdog.join().unwrap_or(false);
-            (status, timed_out, reader.join().unwrap_or_default())
+            (status, wall, timed_out, reader.join().unwrap_or_default())
         });
-        let wall = self.started.elapsed();
-        let status = status.context("cannot wait for a child process")?;
+        let (status, cpu) = status.context("cannot wait for a child process")?;
         self.children.check()?;
-        Ok(Finished { code: shell_code(status), timed_out, stderr, wall })
+        Ok(Finished { code: shell_code(status), timed_out, stderr, wall, cpu })
+    }
+
+    /// Returns when the child has ended; it is not reaped yet, so its number still means it.
+    fn wait_for_end(&self) -> Instant {
+        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
+            let wait = || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+            while wait().is_err_and(|error| error == rustix::io::Errno::INTR) {}
+        }
+        Instant::now()
+    }
+
+    /// Takes the ended child's status, and its share of our children's processor time.
+    fn reap(&mut self) -> std::io::Result<(ExitStatus, Cpu)> {
+        let _alone = REAPING.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = children_cpu();
+        let status = self.child.wait()?;
+        let after = children_cpu();
+        let (user, system) = (after.user - before.user, after.system - before.system);
+        Ok((status, Cpu { user, system }))
+    }
+
+    /// The child's process number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The child's process group.
@@ -160,7 +198,7 @@ impl Drop for Running {
         // Also reaches grandchildren that outlived the child; an empty group is not an error.
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
             self.group().signal(Signal::KILL);
-            drop(self.child.wait());
+            drop(self.reap());
         }
         self.children.lock().remove(&self.group());
     }
@@ -198,6 +236,15 @@ fn tail(stream: impl Read, on_line: &mut impl FnMut(&str)) -> String {
     kept
 }
 
+/// The processor time of all children reaped so far; nothing when the system does not tell.
+fn children_cpu() -> Cpu {
+    let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
+    getrusage(UsageWho::RUSAGE_CHILDREN).map_or(Cpu::default(), |usage| Cpu {
+        user: seconds(usage.user_time()),
+        system: seconds(usage.system_time()),
+    })
+}
+
 fn shell_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
@@ -225,6 +272,22 @@ mod tests {
     fn exit_codes_signals_and_errors_are_told_as_a_shell_does() {
         check("exit 3", None, 3, false, "");
         check("echo bad >&2; kill -KILL $$", None, 137, false, "bad\n");
+    }
+
+    #[test]
+    fn a_childs_processor_time_is_its_own() {
+        let run = |script: &str| {
+            let mut command = Command::new("sh");
+            piped(command.args(["-c", script]));
+            Children::default().spawn(&mut command).unwrap().finish(None, |_| {}).unwrap().cpu
+        };
+        let busy = std::thread::spawn({
+            move || run("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done")
+        });
+        let idle = run("read x < /dev/null || true");
+        let busy = busy.join().unwrap();
+        let sum = |cpu: Cpu| cpu.user + cpu.system;
+        assert!(sum(busy) > 5.0 * sum(idle), "{busy:?} {idle:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 /// Builds, trains, proves and installs profile-guided binaries of this workspace.
 ///
 /// Exit codes: 0 ok · 1 a build or command failed · 2 usage · 3 toolchain unsuitable ·
-/// 4 training integrity · 5 profile quality · 6 stale profile · 7 optimised program differs · 10 this machine (disk, files) · 130 interrupted.
+/// 4 training integrity · 5 profile quality · 6 stale profile · 7 optimised program differs, or a bar was missed · 10 this machine (disk, files) · 130 interrupted.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, subcommand_required = true)]
 #[command(arg_required_else_help = true)]
@@ -41,6 +41,11 @@ pub(crate) enum Command {
     RunCase(RunCase),
     /// Check the rules of the house and report every offence
     Tidy,
+    /// Measure what a release promises, side by side with its peers
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Feed random bytes to the parsers of foreign bytes (tools/fuzz)
+    Fuzz(Fuzz),
     /// Everything CI checks: fmt, clippy, tests, tidy, a tiny pgo run and its gates
     Ci(Ci),
 }
@@ -158,6 +163,9 @@ pub(crate) struct RunCase {
     /// The program to run
     #[arg(long, value_name = "FILE")]
     pub(crate) bin: PathBuf,
+    /// Where the programs are that run beside it, a server or its clients [default: the folder of --bin]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) companions: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) inputs: CaseInputs,
 }
@@ -177,6 +185,47 @@ pub(crate) struct CaseInputs {
     /// Workspace whose workloads/ are meant (default: this one)
     #[arg(long, value_name = "DIR")]
     pub(crate) workspace: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// Sessions through dserver beside OpenSSH, a thousand hosts, a stalled client, a killed server
+    Server(BenchServer),
+}
+
+#[derive(Args)]
+pub(crate) struct BenchServer {
+    /// Rounds of each contest: every arm once per round, in shuffled order
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub(crate) rounds: u32,
+    /// Where the figures go [default: target/pgo/bench-server.json]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Profile of Cargo.toml that the programs are built with
+    #[arg(long, value_name = "NAME", default_value = "dist")]
+    pub(crate) cargo_profile: String,
+    /// Measure the programs in this folder instead of building them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bin_dir: Option<PathBuf>,
+    /// What runs on the host for the group-by contest; {file} is the log [default: python duckdb]
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) group_by_peer: Option<String>,
+    /// A whole command of DTail's own dcat over its own server, as one more arm; {file} is the log
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) dtail_cat: Option<String>,
+    /// Show the output of every command
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Fuzz {
+    /// Targets to run (default: all of tools/fuzz)
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// How long each target runs
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
 }
 
 #[derive(Args)]

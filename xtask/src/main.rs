@@ -2,6 +2,7 @@
 //! Owns no build logic; every recipe is one function in `recipe`.
 
 mod atomic;
+mod bench;
 mod cargo;
 mod child;
 mod cli;

@@ -148,6 +148,37 @@ pub(crate) fn cargo_component(ctx: &Ctx, subcommand: &str, component: &str) -> R
     Ok(())
 }
 
+/// Installs OpenSSH's server where that is possible without asking anybody; without it the tests
+/// that need one say so and do nothing.
+pub(crate) fn openssh(ctx: &Ctx) -> Result<()> {
+    let found = || in_path("sshd").is_some() || Path::new("/usr/sbin/sshd").is_file();
+    if found() {
+        return Ok(());
+    }
+    if rustix::process::geteuid().is_root() && in_path("apt-get").is_some() {
+        let sh = &ctx.sh;
+        let options = ["DEBIAN_FRONTEND=noninteractive"];
+        for step in [
+            cmd!(sh, "env {options...} apt-get update"),
+            cmd!(
+                sh,
+                "env {options...} apt-get install --yes --no-install-recommends openssh-server"
+            ),
+        ] {
+            if let Err(error) = ctx.run(step, "install-openssh") {
+                eprintln!("   {error:#}");
+                ctx.children.check()?;
+            }
+        }
+    }
+    if !found() {
+        eprintln!(
+            "   SKIPPED: no sshd, so nothing is tested against OpenSSH; mend as root: apt-get install openssh-server"
+        );
+    }
+    Ok(())
+}
+
 fn overriding_variables() -> Vec<Problem> {
     // Set to nothing is set: cargo then uses an empty list of flags.
     let set = |name: &&str| std::env::var_os(name).is_some();
@@ -294,7 +325,8 @@ fn version_number(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-fn in_path(program: &str) -> Option<PathBuf> {
+/// The first file of that name in the folders of PATH.
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
 }

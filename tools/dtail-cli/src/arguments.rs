@@ -13,7 +13,7 @@ const QUERY: &str = "Query";
 const FOLLOWING: &str = "Following";
 const OUTPUT: &str = "Output";
 const DIAGNOSTICS: &str = "Configuration and diagnostics";
-const REMOTE: &str = "Remote hosts (only with --servers, which this build refuses)";
+const REMOTE: &str = "Remote hosts";
 const PROFILING: &str = "Profiling (refused by this build)";
 
 /// When to colour the output.
@@ -86,45 +86,64 @@ pub struct CommonArgs {
     pub(crate) profiling: ProfilingArgs,
 }
 
+/// How remote hosts are reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TransportChoice {
+    /// By our own SSH.
+    #[default]
+    Native,
+    /// By the user's ssh program.
+    Ssh,
+}
+
 /// Flags about remote hosts. All but the first two mean nothing without those.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RemoteArgs {
-    /// Hosts to connect to; empty or `serverless` reads local files
+    /// Hosts: a list of [user@]host[:port] separated by commas, a file with one per line, or
+    /// /regex/ to choose among those of --discovery; empty or `serverless` reads local files
     #[arg(long, value_name = "LIST", help_heading = REMOTE)]
     pub(crate) servers: Option<String>,
-    /// How to find the hosts
+    /// How to find the hosts: comma[:LIST], file[:PATH] or command:PROGRAM, which prints one per line
     #[arg(long, value_name = "MODULE", help_heading = REMOTE)]
     pub(crate) discovery: Option<String>,
-    /// SSH port of hosts named without one
-    #[arg(long, value_name = "PORT", default_value_t = 2222, help_heading = REMOTE)]
-    port: u16,
+    /// SSH port of hosts named without one [default: 2222]
+    #[arg(long, value_name = "PORT", help_heading = REMOTE)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
     /// SSH user [default: yours]
     #[arg(long, value_name = "NAME", help_heading = REMOTE)]
-    user: Option<String>,
-    /// Accept unknown host keys without asking
+    pub(crate) user: Option<String>,
+    /// Accept unknown host keys without asking; a changed one is an error all the same
     #[arg(long = "trustAllHosts", help_heading = REMOTE)]
-    trust_all_hosts: bool,
+    pub(crate) trust_all_hosts: bool,
     /// Connections being made at once per processor
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = REMOTE)]
-    cpc: usize,
-    /// Private key tried first [default: ~/.ssh/id_rsa]
+    pub(crate) cpc: usize,
+    /// native: our own SSH; ssh: your ssh program and the subsystem `dtail` of the hosts' sshd
+    #[arg(long, value_enum, value_name = "NAME", default_value = "native", help_heading = REMOTE)]
+    #[arg(hide_possible_values = true)]
+    pub(crate) transport: TransportChoice,
+    /// Program and first arguments for --transport ssh, such as 'ssh -F file'
+    #[arg(long = "ssh-command", value_name = "COMMAND", default_value = "ssh", help_heading = REMOTE)]
+    pub(crate) ssh_command: String,
+    /// Private key tried first, and registered with the servers for quick logins
     #[arg(long = "auth-key-path", value_name = "FILE", help_heading = REMOTE)]
-    auth_key_path: Option<PathBuf>,
+    pub(crate) auth_key_path: Option<PathBuf>,
     /// Old name of --auth-key-path
     #[arg(long, value_name = "FILE", help_heading = REMOTE)]
-    key: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
     /// Do not register a key with the servers
     #[arg(long = "no-auth-key", help_heading = REMOTE)]
-    no_auth_key: bool,
+    pub(crate) no_auth_key: bool,
     /// Use only this key of the SSH agent, counted from 0; -1 means all
     #[arg(long = "agentKeyIndex", value_name = "N", default_value_t = -1, help_heading = REMOTE)]
-    agent_key_index: i64,
-    /// Keep the session open and read commands from a terminal; refused by this build
+    pub(crate) agent_key_index: i64,
+    /// Keep the session open and read commands from a terminal; :help there lists them
     #[arg(long = "interactive-query", help_heading = REMOTE)]
     pub(crate) interactive_query: bool,
     /// The terminal of --interactive-query
     #[arg(long = "control-tty", value_name = "FILE", default_value = "/dev/tty", help_heading = REMOTE)]
-    control_tty: PathBuf,
+    pub(crate) control_tty: PathBuf,
 }
 
 /// Flags that are known in order to be refused.

@@ -4,6 +4,8 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dtail_process::log::{Level, LogFile};
 use dtail_query::Paint;
@@ -30,8 +32,8 @@ pub(crate) struct Diagnostics {
     pub(crate) voice: Voice,
     /// Worse than this is not said, nor recorded.
     pub(crate) level: Level,
-    /// Warnings are recorded but not said.
-    pub(crate) quiet: bool,
+    /// Warnings are recorded but not said. May be changed while the program runs.
+    pub(crate) quiet: Arc<AtomicBool>,
     /// Errors that keep it from being written are told once, then it is given up.
     pub(crate) log: Option<LogFile>,
     /// The user asked for a log file, so that failing to write one is worth a line.
@@ -48,14 +50,29 @@ impl Diagnostics {
         text: &dyn fmt::Display,
         output: &mut Output<W>,
     ) -> io::Result<()> {
+        self.say_of(None, level, text, output)
+    }
+
+    /// Says one line about what happened on a host; `None`: on this machine.
+    pub(crate) fn say_of<W: Write>(
+        &mut self,
+        host: Option<&str>,
+        level: Level,
+        text: &dyn fmt::Display,
+        output: &mut Output<W>,
+    ) -> io::Result<()> {
         if level > self.level {
             return Ok(());
         }
-        let text = one_line(&text.to_string());
+        let text = match (host, &self.voice) {
+            // There the host has a field of its own.
+            (Some(host), Voice::Silent | Voice::People) => one_line(&format!("{host}: {text}")),
+            _ => one_line(&text.to_string()),
+        };
         let word = word(level);
         let recorded = self.log.as_mut().map(|log| log.record(word, &text));
         self.give_up_log_on_error(recorded);
-        if self.quiet && level >= Level::Warn {
+        if self.quiet.load(Ordering::Relaxed) && level >= Level::Warn {
             return Ok(());
         }
         match &self.voice {
@@ -65,8 +82,11 @@ impl Diagnostics {
                 tell_people(self.program, level, &text);
                 Ok(())
             }
-            Voice::DTail { host, palette } => {
-                let around = client_line(host, palette.as_ref(), word);
+            Voice::DTail { host: own_name, palette } => {
+                let around = match host {
+                    Some(host) => diagnostic_line(&SERVER, host, palette.as_ref(), word),
+                    None => diagnostic_line(&CLIENT, own_name, palette.as_ref(), word),
+                };
                 writeln!(output, "{}{text}{}", around.before, around.after)
             }
         }
@@ -105,7 +125,7 @@ impl Diagnostics {
     pub(crate) fn limit_warning(&self) -> Option<Paint> {
         match &self.voice {
             Voice::DTail { host, palette } if self.level >= Level::Warn => {
-                Some(client_line(host, palette.as_ref(), word(Level::Warn)))
+                Some(diagnostic_line(&CLIENT, host, palette.as_ref(), word(Level::Warn)))
             }
             _ => None,
         }
@@ -127,22 +147,48 @@ fn tell(line: &str) {
     let _told = io::stderr().write_all(line.as_bytes());
 }
 
+/// Who speaks in DTail's diagnostics: the first field and how the line is coloured.
+struct Speaker {
+    name: &'static str,
+    name_part: Part,
+    delimiter: Part,
+    hostname: Part,
+    text: Part,
+}
+
+const CLIENT: Speaker = Speaker {
+    name: "CLIENT",
+    name_part: Part::Client,
+    delimiter: Part::ClientDelimiter,
+    hostname: Part::ClientHostname,
+    text: Part::ClientText,
+};
+
+const SERVER: Speaker = Speaker {
+    name: "SERVER",
+    name_part: Part::Server,
+    delimiter: Part::ServerDelimiter,
+    hostname: Part::ServerHostname,
+    text: Part::ServerText,
+};
+
 /// What surrounds the text of a line that begins with `CLIENT|host|LEVEL|`.
-fn client_line(host: &str, palette: Option<&Palette>, level: &str) -> Paint {
+fn diagnostic_line(speaker: &Speaker, host: &str, palette: Option<&Palette>, level: &str) -> Paint {
+    let name = speaker.name;
     let Some(palette) = palette else {
-        return Paint { before: format!("CLIENT|{host}|{level}|"), after: String::new() };
+        return Paint { before: format!("{name}|{host}|{level}|"), after: String::new() };
     };
-    let delimiter = palette.style(Part::ClientDelimiter).paint("|");
+    let delimiter = palette.style(speaker.delimiter).paint("|");
     let text: &Style = palette.style(match level {
         "WARN" => Part::Warn,
         "ERROR" => Part::Error,
         "FATAL" => Part::Fatal,
-        _ => Part::ClientText,
+        _ => speaker.text,
     });
     let before = [
-        palette.style(Part::Client).paint("CLIENT").as_str(),
+        palette.style(speaker.name_part).paint(name).as_str(),
         &delimiter,
-        &palette.style(Part::ClientHostname).paint(host),
+        &palette.style(speaker.hostname).paint(host),
         &delimiter,
         &text.before(),
         level,
@@ -176,6 +222,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::sync::Arc;
 
     use dtail_process::log::Level;
     use expect_test::{Expect, expect};
@@ -190,7 +237,7 @@ mod tests {
             program: "dcat",
             voice: Voice::DTail { host: "web".to_owned(), palette },
             level: Level::Warn,
-            quiet: false,
+            quiet: Arc::default(),
             log: None,
             log_is_wanted: false,
             logs_payload: false,
@@ -217,6 +264,23 @@ mod tests {
             CLIENT|web|ERROR|bad\u{1b}[2J
         "#]],
         );
+    }
+
+    #[test]
+    fn what_happened_on_a_host_carries_its_name() {
+        let mut diagnostics = Diagnostics {
+            program: "dcat",
+            voice: Voice::DTail { host: "own".to_owned(), palette: None },
+            level: Level::Warn,
+            quiet: Arc::default(),
+            log: None,
+            log_is_wanted: false,
+            logs_payload: false,
+        };
+        let mut output = Output::new(Vec::new());
+        diagnostics.say_of(Some("web"), Level::Error, &"bad", &mut output).unwrap();
+        output.flush().unwrap();
+        assert_eq!(output.writer(), b"SERVER|web|ERROR|bad\n");
     }
 
     #[test]

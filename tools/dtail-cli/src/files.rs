@@ -14,8 +14,14 @@ pub(crate) struct Named {
     pub(crate) query: Option<String>,
 }
 
-/// Sorts out the arguments. One of them is a query only if `takes_query`.
-pub(crate) fn named(arguments: &[OsString], list: Option<&OsStr>, takes_query: bool) -> Named {
+/// Sorts out the arguments. One of them is a query only if `takes_query`. Files of other machines
+/// are not looked for here.
+pub(crate) fn named(
+    arguments: &[OsString],
+    list: Option<&OsStr>,
+    takes_query: bool,
+    is_remote: bool,
+) -> Named {
     let mut named = Named::default();
     let mut rest = Vec::new();
     for argument in arguments {
@@ -29,6 +35,7 @@ pub(crate) fn named(arguments: &[OsString], list: Option<&OsStr>, takes_query: b
     named.files = match list.filter(|list| !list.is_empty()) {
         // As in DTail the arguments then are not looked at.
         Some(list) => split(list),
+        None if is_remote => rest.into_iter().flat_map(|argument| split(argument)).collect(),
         None => rest.into_iter().flat_map(|argument| split_unless_file(argument)).collect(),
     };
     named
@@ -74,7 +81,7 @@ mod tests {
     #[track_caller]
     fn check(arguments: &[&str], list: Option<&str>, takes_query: bool, expected: &Expect) {
         let arguments: Vec<_> = arguments.iter().map(Into::into).collect();
-        let named = named(&arguments, list.map(AsRef::as_ref), takes_query);
+        let named = named(&arguments, list.map(AsRef::as_ref), takes_query, false);
         expected.assert_eq(&format!("{:?} {:?}", named.files, named.query));
     }
 

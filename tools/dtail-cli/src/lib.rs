@@ -1,5 +1,5 @@
-//! The front of the client programs: what was typed becomes what a session needs, what the session
-//! answers is printed plain or coloured, and its end becomes the exit code.
+//! The front of the client programs: what was typed becomes what a run needs, what the run answers
+//! is printed plain or coloured, and its end becomes the exit code.
 //! It never reads a log file itself and never talks to the network.
 
 mod arguments;
@@ -9,14 +9,20 @@ mod command_line;
 mod decimal;
 mod diagnostics;
 mod files;
+mod health;
+mod hosts;
+mod interactive;
 mod lines;
+mod login;
 mod output;
 mod palette;
 mod plan;
 mod printer;
 mod program;
+mod prompt;
 mod refusals;
 mod table;
 
 pub use arguments::{CommonArgs, FollowArgs, InputArgs, QueryArgs, SearchArgs};
+pub use health::{HealthArgs, health_main};
 pub use program::{Tool, Typed, main};

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use dtail_client::HostLines;
 use dtail_protocol::{LineBlock, LineNumbers};
 
 use crate::color::Style;
@@ -24,7 +25,11 @@ pub(crate) enum LineFormat {
 #[derive(Debug)]
 pub(crate) struct Fields {
     palette: Option<Palette>,
-    /// From the line's start to its number.
+    /// This machine's name.
+    own_name: String,
+    /// The host whose lines these are; `None`: this machine.
+    host: Option<Arc<str>>,
+    /// From the line's start to its number; holds for `host` only.
     before_number: String,
     /// From the number to the text; holds for `source` only.
     before_text: String,
@@ -48,8 +53,8 @@ impl Around {
 }
 
 impl LineFormat {
-    /// With fields; coloured when there is a palette.
-    pub(crate) fn fields(host: &str, palette: Option<&Palette>) -> LineFormat {
+    /// With fields; coloured when there is a palette. `own_name` is this machine's.
+    pub(crate) fn fields(own_name: &str, palette: Option<&Palette>) -> LineFormat {
         let plain = Around { before: String::new(), after: "\n".to_owned() };
         let around = |part| palette.map(|it| Around::of(it.style(part)));
         let mut severities = Vec::new();
@@ -60,35 +65,30 @@ impl LineFormat {
         }
         let mut fields = Fields {
             palette: palette.cloned(),
+            own_name: own_name.to_owned(),
+            host: None,
             before_number: String::new(),
             before_text: String::new(),
             source: None,
             text: around(Part::RemoteText).unwrap_or(plain),
             severities,
         };
-        fields.before_number = [
-            fields.painted(Part::Remote, "REMOTE"),
-            fields.painted(Part::RemoteDelimiter, "|"),
-            fields.painted(Part::RemoteHostname, host),
-            fields.painted(Part::RemoteDelimiter, "|"),
-            // The share of lines that got through, in percent: nothing is ever dropped here.
-            fields.painted(Part::RemoteStatsOk, "100"),
-            fields.painted(Part::RemoteDelimiter, "|"),
-            palette.map(|it| it.style(Part::RemoteCount).before()).unwrap_or_default(),
-        ]
-        .concat();
+        fields.before_number = fields.up_to_number(own_name);
         LineFormat::Fields(Box::new(fields))
     }
 
     /// Writes the lines of a block.
     pub(crate) fn write<W: Write>(
         &mut self,
-        block: &LineBlock,
+        lines: &HostLines,
         output: &mut Output<W>,
     ) -> io::Result<()> {
         match self {
-            LineFormat::Plain => output.write_all(&block.bytes),
-            LineFormat::Fields(fields) => fields.write(block, output),
+            LineFormat::Plain => output.write_all(&lines.block.bytes),
+            LineFormat::Fields(fields) => {
+                fields.enter_host(lines.host.as_ref());
+                fields.write(&lines.block, output)
+            }
         }
     }
 }
@@ -119,8 +119,31 @@ impl Fields {
         Ok(())
     }
 
+    fn enter_host(&mut self, host: Option<&Arc<str>>) {
+        if is_same(self.host.as_ref(), host) {
+            return;
+        }
+        self.before_number = self.up_to_number(host.map_or(&self.own_name, |host| host));
+        self.host = host.cloned();
+    }
+
+    fn up_to_number(&self, host: &str) -> String {
+        let count = self.palette.as_ref().map(|it| it.style(Part::RemoteCount).before());
+        [
+            self.painted(Part::Remote, "REMOTE"),
+            self.painted(Part::RemoteDelimiter, "|"),
+            self.painted(Part::RemoteHostname, host),
+            self.painted(Part::RemoteDelimiter, "|"),
+            // The share of lines that got through, in percent: nothing is ever dropped here.
+            self.painted(Part::RemoteStatsOk, "100"),
+            self.painted(Part::RemoteDelimiter, "|"),
+            count.unwrap_or_default(),
+        ]
+        .concat()
+    }
+
     fn enter(&mut self, source: &Arc<str>) {
-        if self.source.as_ref().is_some_and(|it| Arc::ptr_eq(it, source) || it == source) {
+        if is_same(self.source.as_ref(), Some(source)) {
             return;
         }
         let after_number =
@@ -134,6 +157,13 @@ impl Fields {
     fn around(&self, line: &[u8]) -> &Around {
         let by_severity = self.severities.iter().find(|(word, _)| line.starts_with(word));
         by_severity.map_or(&self.text, |(_, around)| around)
+    }
+}
+
+fn is_same(left: Option<&Arc<str>>, right: Option<&Arc<str>>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => Arc::ptr_eq(left, right) || left == right,
+        (left, right) => left.is_none() && right.is_none(),
     }
 }
 
@@ -174,6 +204,7 @@ mod tests {
     use std::io::Write;
     use std::sync::Arc;
 
+    use dtail_client::HostLines;
     use dtail_protocol::{LineBlock, LineNumbers};
     use expect_test::{Expect, expect};
 
@@ -182,16 +213,27 @@ mod tests {
     use crate::palette::Palette;
 
     #[track_caller]
-    fn check(mut format: LineFormat, blocks: &[(&str, LineNumbers, &str)], expected: &Expect) {
+    fn check(format: LineFormat, blocks: &[(&str, LineNumbers, &str)], expected: &Expect) {
+        let local = blocks.iter().map(|(source, numbers, lines)| ("", *source, numbers, *lines));
+        check_hosts(format, &local.collect::<Vec<_>>(), expected);
+    }
+
+    #[track_caller]
+    fn check_hosts(
+        mut format: LineFormat,
+        blocks: &[(&str, &str, &LineNumbers, &str)],
+        expected: &Expect,
+    ) {
         let mut printed = Vec::new();
         let mut output = Output::new(&mut printed);
-        for (source, numbers, lines) in blocks {
+        for &(host, source, numbers, lines) in blocks {
             let block = LineBlock {
-                source: Arc::from(*source),
+                source: Arc::from(source),
                 bytes: lines.as_bytes().to_vec(),
                 numbers: numbers.clone(),
             };
-            format.write(&block, &mut output).unwrap();
+            let host = (!host.is_empty()).then(|| Arc::from(host));
+            format.write(&HostLines { host, block }, &mut output).unwrap();
         }
         output.flush().unwrap();
         drop(output);
@@ -231,6 +273,26 @@ mod tests {
                 REMOTE|web|100|5|g|five␍
                 REMOTE|web|100|1000|g|thousand
                 REMOTE|web|100|12|f|twelve
+            "#]],
+        );
+    }
+
+    #[test]
+    fn each_block_names_its_host() {
+        let (one, two) = (&LineNumbers::From(1), &LineNumbers::From(2));
+        check_hosts(
+            LineFormat::fields("own", None),
+            &[
+                ("web", "f", one, "a\n"),
+                ("db", "f", one, "b\n"),
+                ("", "f", one, "c\n"),
+                ("web", "f", two, "d\n"),
+            ],
+            &expect![[r#"
+                REMOTE|web|100|1|f|a
+                REMOTE|db|100|1|f|b
+                REMOTE|own|100|1|f|c
+                REMOTE|web|100|2|f|d
             "#]],
         );
     }

@@ -19,6 +19,10 @@ pub(crate) enum Part {
     ClientDelimiter,
     ClientHostname,
     ClientText,
+    Server,
+    ServerDelimiter,
+    ServerHostname,
+    ServerText,
     Warn,
     Error,
     Fatal,
@@ -31,7 +35,7 @@ pub(crate) enum Part {
 }
 
 /// Each with its section and name in the configuration, and its colours.
-const DEFAULTS: [(Part, &str, &str, [&str; 3]); 20] = [
+const DEFAULTS: [(Part, &str, &str, [&str; 3]); 24] = [
     (Part::Remote, "Remote", "Remote", ["White", "Blue", "Dim"]),
     (Part::RemoteDelimiter, "Remote", "Delimiter", ["Cyan", "Blue", "Dim"]),
     (Part::RemoteHostname, "Remote", "Hostname", ["White", "Blue", "Bold"]),
@@ -43,6 +47,10 @@ const DEFAULTS: [(Part, &str, &str, [&str; 3]); 20] = [
     (Part::ClientDelimiter, "Client", "Delimiter", ["Black", "Yellow", "Dim"]),
     (Part::ClientHostname, "Client", "Hostname", ["Black", "Yellow", "Dim"]),
     (Part::ClientText, "Client", "Text", ["White", "Black", "None"]),
+    (Part::Server, "Server", "Server", ["Black", "Cyan", "Dim"]),
+    (Part::ServerDelimiter, "Server", "Delimiter", ["Black", "Cyan", "Dim"]),
+    (Part::ServerHostname, "Server", "Hostname", ["Black", "Cyan", "Bold"]),
+    (Part::ServerText, "Server", "Text", ["White", "Black", "None"]),
     (Part::Warn, "Common", "SeverityWarn", ["White", "Black", "Bold"]),
     (Part::Error, "Common", "SeverityError", ["White", "Red", "Bold"]),
     (Part::Fatal, "Common", "SeverityFatal", ["White", "Magenta", "Bold"]),

@@ -2,9 +2,12 @@
 //! found here. Never reads a log file and never prints.
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use dtail_client::{ReportPolicy, Settings};
+use dtail_client::{Access, Permissions, Remote, ReportPolicy, Settings};
 use dtail_process::config::Config;
 use dtail_process::environment;
 use dtail_process::host::{HostName, LocalZone};
@@ -17,27 +20,57 @@ use crate::diagnostics::{Diagnostics, Voice};
 use crate::lines::LineFormat;
 use crate::palette::Palette;
 use crate::program::{Tool, Typed};
-use crate::{files, refusals, table};
+use crate::{files, hosts, refusals, table};
 
 const MAX_LINE_LENGTH: usize = 1024 * 1024;
 const TEST_MODE_MAX_LINE_LENGTH: usize = 1024;
 const MAX_GLOB_TARGETS: usize = 1000;
+/// DTail's default rule, which permits everything.
+const PERMITS_EVERYTHING: &str = "^/.*";
 
 /// Everything a run needs.
-#[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) tool: Tool,
     pub(crate) request: Request,
+    /// The hosts that are asked; `None`: this machine.
+    pub(crate) remote: Option<Remote>,
     pub(crate) settings: Settings,
     pub(crate) policy: ReportPolicy,
     pub(crate) query: Option<Query>,
-    pub(crate) lines: LineFormat,
-    /// How lines look in the log file.
-    pub(crate) payload: LineFormat,
+    pub(crate) look: Look,
     pub(crate) tables: TableStyle,
+    /// Where commands come from, if they do.
+    pub(crate) control: Option<PathBuf>,
     pub(crate) diagnostics: Diagnostics,
     /// What is odd about the arguments, to be said first.
     pub(crate) warnings: Vec<String>,
+}
+
+/// How lines look, whatever the request.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// This machine's name.
+    pub(crate) own_name: String,
+    pub(crate) palette: Option<Palette>,
+}
+
+impl Look {
+    /// How the lines of a request are printed.
+    pub(crate) fn lines(&self, plain: bool) -> LineFormat {
+        Look::format(plain, &self.own_name, self.palette.as_ref())
+    }
+
+    /// How they look in the log file.
+    pub(crate) fn payload(&self, plain: bool) -> LineFormat {
+        Look::format(plain, &self.own_name, None)
+    }
+
+    fn format(plain: bool, own_name: &str, palette: Option<&Palette>) -> LineFormat {
+        match plain {
+            true => LineFormat::Plain,
+            false => LineFormat::fields(own_name, palette),
+        }
+    }
 }
 
 impl Plan {
@@ -52,7 +85,11 @@ impl Plan {
         let strict = typed.common.strict_dtail || environment::is_test_mode();
         let mut warnings = Vec::new();
         let (request, query) = request(typed, &mut warnings)?;
-        let settings = settings(&config, strict);
+        let args = &typed.common.remote;
+        let settings = settings(&config, args.user.as_deref(), strict)?;
+        let remote = hosts::is_remote(args)
+            .then(|| hosts::remote(typed.tool, args, &config, query.as_ref(), strict))
+            .transpose()?;
         if let Some(query) = &query {
             warnings.extend(query.warnings(&settings.default_log_format));
         }
@@ -64,18 +101,15 @@ impl Plan {
         });
         let diagnostics =
             diagnostics(typed, &config, strict, &host, palette.as_ref(), &mut warnings);
-        let line_format = |palette| match request.plain {
-            true => LineFormat::Plain,
-            false => LineFormat::fields(&host, palette),
-        };
         let mut tables = palette.as_ref().map(table::painted).unwrap_or_default();
         tables.limit_warning = diagnostics.limit_warning();
         Ok(Plan {
             tool: typed.tool,
             policy: policy(query.as_ref(), strict),
-            lines: line_format(palette.as_ref()),
-            payload: line_format(None),
+            look: Look { own_name: host, palette },
+            control: args.interactive_query.then(|| args.control_tty.clone()),
             request,
+            remote,
             settings,
             query,
             tables,
@@ -88,7 +122,9 @@ impl Plan {
 fn request(typed: &Typed, warnings: &mut Vec<String>) -> Result<(Request, Option<Query>), String> {
     let program = typed.tool.name();
     let input = &typed.input;
-    let named = files::named(&input.arguments, input.files.as_deref(), typed.query.is_some());
+    let is_remote = hosts::is_remote(&typed.common.remote);
+    let takes_query = typed.query.is_some();
+    let named = files::named(&input.arguments, input.files.as_deref(), takes_query, is_remote);
     let query_text = typed.query.as_ref().and_then(|args| args.query.clone());
     let query_text = query_text.filter(|text| !text.is_empty()).or(named.query);
     let mode = match typed.tool {
@@ -107,8 +143,11 @@ fn request(typed: &Typed, warnings: &mut Vec<String>) -> Result<(Request, Option
         .map_err(|err| format!("{err} (see {program} --help)"))?;
     let pattern = typed.search.as_ref().map(|args| pattern(typed, args, warnings)).transpose()?;
     let files = match named.files {
-        files if files.is_empty() => files::standard_input(program)?,
-        files => files,
+        files if !files.is_empty() => files,
+        _ if is_remote => {
+            return Err(format!("no files given: name files of the hosts (see {program} --help)"));
+        }
+        _ => files::standard_input(program)?,
     };
     let request = Request {
         mode,
@@ -134,6 +173,7 @@ fn pattern(
         // The most likely slip of somebody who knows grep.
         if let (Tool::Dgrep, Some(first), false) = (typed.tool, first, args.invert)
             && typed.input.arguments.len() > 1
+            && !hosts::is_remote(&typed.common.remote)
             && !std::path::Path::new(first).exists()
         {
             let first = first.escape_debug();
@@ -161,14 +201,14 @@ fn timeout(query: Option<&QueryArgs>, follow: Option<&FollowArgs>) -> Option<Dur
     Some(Duration::from_secs(seconds))
 }
 
-fn settings(config: &Config, strict: bool) -> Settings {
+fn settings(config: &Config, user: Option<&str>, strict: bool) -> Result<Settings, String> {
     let zone = LocalZone::current();
     let max_line_length = match environment::is_test_mode() {
         true => TEST_MODE_MAX_LINE_LENGTH,
         false => config.max_line_length.unwrap_or(MAX_LINE_LENGTH),
     };
     let default_log_format = config.mapreduce_log_format.clone().filter(|name| !name.is_empty());
-    Settings {
+    Ok(Settings {
         host: HostFacts {
             hostname: HostName::current().full,
             timezone: zone.abbreviation,
@@ -178,7 +218,28 @@ fn settings(config: &Config, strict: bool) -> Settings {
         default_log_format: default_log_format.unwrap_or_else(|| "default".to_owned()),
         max_glob_targets: config.max_glob_targets.unwrap_or(MAX_GLOB_TARGETS),
         strict,
+        access: access(config, user)?,
+        max_query_memory: config.server.max_query_memory.unwrap_or(0),
+        ..Settings::default()
+    })
+}
+
+/// What the configuration's rules for this machine permit the user to read.
+fn access(config: &Config, user: Option<&str>) -> Result<Access, String> {
+    let keys = &config.server.permissions;
+    let own_rules = match user {
+        _ if keys.users.is_empty() => None,
+        Some(user) => keys.users.get(user),
+        None => keys.users.get(&hosts::own_user()?),
+    };
+    let Some(rules) = own_rules.or(keys.default.as_ref()) else {
+        return Ok(Access::everything());
+    };
+    if matches!(rules.as_slice(), [rule] if rule == PERMITS_EVERYTHING) {
+        return Ok(Access::everything());
     }
+    let permissions = Permissions::parse(rules);
+    permissions.map(Access::from).map_err(|err| format!("config: Server.Permissions: {err}"))
 }
 
 /// Somebody who watches wants results so far; a script wants one.
@@ -238,7 +299,7 @@ fn diagnostics(
         program: typed.tool.name(),
         voice,
         level: common.log_level.or(config.log_level).unwrap_or(Level::Warn),
-        quiet: common.quiet && !strict,
+        quiet: Arc::new(AtomicBool::new(common.quiet && !strict)),
         log: has_file.then(|| LogFile::new(directory, rotation)),
         log_is_wanted: common.logger.is_some() || logs_payload,
         logs_payload,

@@ -7,24 +7,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
-use dtail_client::{Event, Report, Run, write_outfile};
+use dtail_client::{
+    Event, HostCounts, HostDiagnostic, HostLines, Outcome, Report, Run, write_outfile,
+};
 use dtail_process::log::Level;
-use dtail_protocol::{LineBlock, Severity, Summary};
+use dtail_protocol::{Request, Severity, Summary};
 use dtail_query::{Query, TableStyle};
 
 use crate::diagnostics::{Diagnostics, tell_people};
 use crate::lines::LineFormat;
 use crate::output::Output;
-use crate::plan::Plan;
+use crate::plan::{Look, Plan};
 
 /// How often a quiet run looks whether anybody still reads.
 const IDLE: Duration = Duration::from_millis(500);
 
 /// How printing ended. What there was to say about it has been said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// All was printed that came.
-    Printed(Summary),
+    Printed(Outcome),
     /// The reader closed the pipe: it has seen enough.
     NobodyReads,
     /// The output could not be written, or the session broke.
@@ -35,6 +37,7 @@ pub(crate) enum Ended {
 #[derive(Debug)]
 pub(crate) struct Printer {
     output: Output<File>,
+    look: Look,
     lines: LineFormat,
     payload: Output<Vec<u8>>,
     payload_lines: LineFormat,
@@ -43,6 +46,7 @@ pub(crate) struct Printer {
     diagnostics: Diagnostics,
     warnings: Vec<String>,
     outfile_failed: bool,
+    hosts: HostCounts,
 }
 
 impl Printer {
@@ -50,14 +54,16 @@ impl Printer {
     pub(crate) fn new(plan: Plan) -> io::Result<Printer> {
         Ok(Printer {
             output: Output::standard()?,
-            lines: plan.lines,
+            lines: plan.look.lines(plan.request.plain),
             payload: Output::new(Vec::new()),
-            payload_lines: plan.payload,
+            payload_lines: plan.look.payload(plan.request.plain),
+            look: plan.look,
             tables: plan.tables,
             query: plan.query,
             diagnostics: plan.diagnostics,
             warnings: plan.warnings,
             outfile_failed: false,
+            hosts: HostCounts::default(),
         })
     }
 
@@ -69,11 +75,11 @@ impl Printer {
         }
         let finished = run.finish();
         let printed = printed.and_then(|()| match &finished {
-            Ok(summary) => self.conclude(summary),
+            Ok(outcome) => self.conclude(outcome),
             Err(err) => self.say(Level::Error, err),
         });
         match (printed, finished) {
-            (Ok(()), Ok(summary)) if !self.outfile_failed => Ended::Printed(summary),
+            (Ok(()), Ok(outcome)) if !self.outfile_failed => Ended::Printed(outcome),
             (Ok(()), _) => Ended::Failed,
             (Err(err), _) if err.kind() == io::ErrorKind::BrokenPipe => Ended::NobodyReads,
             (Err(err), _) => {
@@ -105,23 +111,50 @@ impl Printer {
                 }
             };
             match event {
-                Event::Lines(block) => self.print_lines(&block)?,
+                Event::Lines(lines) => self.print_lines(&lines)?,
                 Event::Report(report) => self.print_report(&report)?,
-                Event::Diagnostic(diagnostic) => {
-                    let level = match diagnostic.severity {
-                        Severity::Warn => Level::Warn,
-                        Severity::Error => Level::Error,
-                    };
-                    self.say(level, &diagnostic.text)?;
-                }
+                Event::Diagnostic(diagnostic) => self.print_diagnostic(&diagnostic)?,
+                Event::Hosts(counts) => self.print_counts(counts)?,
+                Event::Replaced(request) => self.change_to(&request)?,
             }
         }
     }
 
-    fn print_lines(&mut self, block: &LineBlock) -> io::Result<()> {
-        self.lines.write(block, &mut self.output)?;
+    fn print_diagnostic(&mut self, diagnostic: &HostDiagnostic) -> io::Result<()> {
+        let HostDiagnostic { host, diagnostic } = diagnostic;
+        let level = match diagnostic.severity {
+            Severity::Warn => Level::Warn,
+            Severity::Error => Level::Error,
+        };
+        self.diagnostics.say_of(host.as_deref(), level, &diagnostic.text, &mut self.output)
+    }
+
+    /// DTail's line about connections.
+    fn print_counts(&mut self, counts: HostCounts) -> io::Result<()> {
+        let HostCounts { total, connected, connecting, failed, .. } = counts;
+        let new = connected.saturating_sub(self.hosts.connected);
+        self.hosts = counts;
+        let percent = connected * 100 / total.max(1);
+        let text = format!(
+            "STATS:STATS|connected={connected}|servers={total}|connected%={percent}|new={new}|\
+             throttle={connecting}|failed={failed}"
+        );
+        self.say(Level::Info, &text)
+    }
+
+    /// What comes from now on belongs to another request.
+    fn change_to(&mut self, request: &Request) -> io::Result<()> {
+        self.lines = self.look.lines(request.plain);
+        self.payload_lines = self.look.payload(request.plain);
+        // Whoever replaced the request has parsed it before.
+        self.query = request.query.as_deref().and_then(|text| Query::parse(text).ok());
+        self.output.flush()
+    }
+
+    fn print_lines(&mut self, lines: &HostLines) -> io::Result<()> {
+        self.lines.write(lines, &mut self.output)?;
         if self.diagnostics.logs_payload {
-            self.payload_lines.write(block, &mut self.payload)?;
+            self.payload_lines.write(lines, &mut self.payload)?;
             self.payload.flush()?;
             self.diagnostics.record_payload(self.payload.writer());
             self.payload.writer().clear();
@@ -147,12 +180,23 @@ impl Printer {
         Ok(())
     }
 
-    fn conclude(&mut self, summary: &Summary) -> io::Result<()> {
+    fn conclude(&mut self, outcome: &Outcome) -> io::Result<()> {
+        let Outcome { summary, hosts, failed_hosts } = outcome;
+        let failed = failed_hosts.len();
+        if failed > 0 && *hosts > 1 {
+            self.say(Level::Error, &format!("{failed} of {hosts} hosts failed"))?;
+        }
+        for failed in failed_hosts {
+            self.say(Level::Error, &format!("{}: {}", failed.host, failed.text))?;
+        }
         let Summary { bytes_read, matches, files, failed_files, .. } = summary;
-        let text = format!(
+        let mut text = format!(
             "files={files}|failedFiles={failed_files}|bytes={bytes_read}|lines={}|matches={matches}",
             summary.lines_read.map_or("-".to_owned(), |lines| lines.to_string())
         );
+        if *hosts > 0 {
+            text.push_str(&format!("|hosts={hosts}|failedHosts={failed}"));
+        }
         self.say(Level::Info, &text)?;
         self.output.flush()
     }

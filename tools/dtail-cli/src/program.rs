@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use crossbeam_channel::{Receiver, bounded, select};
-use dtail_client::start_local;
+use dtail_client::{Outcome, Run, start_local, start_local_interactive, start_remote};
 use dtail_process::config::Config;
 use dtail_process::exit::Exit;
 use dtail_process::panics;
@@ -21,6 +21,7 @@ use crate::arguments::{ColorChoice, CommonArgs, FollowArgs, InputArgs, QueryArgs
 use crate::color::Style;
 use crate::color_table;
 use crate::command_line::{self, NotParsed};
+use crate::interactive;
 use crate::output::Output;
 use crate::plan::{self, Plan};
 use crate::printer::{Ended, Printer};
@@ -103,14 +104,16 @@ fn run(typed: &Typed) -> Result<Exit, String> {
     carry_out(Plan::new(typed)?)
 }
 
-fn carry_out(plan: Plan) -> Result<Exit, String> {
+fn carry_out(mut plan: Plan) -> Result<Exit, String> {
     let tool = plan.tool;
     let cancel = Arc::new(AtomicBool::new(false));
     let signals = StopSignals::catch(Arc::clone(&cancel))
         .map_err(|err| format!("cannot catch signals: {err}"))?;
-    let (request, settings) = (plan.request.clone(), plan.settings.clone());
-    let run = start_local(request, settings, plan.policy, Arc::clone(&cancel))
-        .map_err(|err| format!("{err} (see {} --help)", tool.name()))?;
+    let run = start(&mut plan, &cancel)?;
+    if let (Some(terminal), Some(controls)) = (&plan.control, run.controls()) {
+        let quiet = Arc::clone(&plan.diagnostics.quiet);
+        interactive::start(terminal, controls.clone(), tool, plan.request.clone(), quiet)?;
+    }
     let printer =
         Printer::new(plan).map_err(|err| format!("cannot write to standard output: {err}"))?;
     // A write to a reader that has stalled blocks for ever, so it must not be in this thread.
@@ -123,6 +126,18 @@ fn carry_out(plan: Plan) -> Result<Exit, String> {
         })
         .map_err(|err| format!("cannot start a thread: {err}"))?;
     Ok(wait(tool, &ended, signals.received()))
+}
+
+fn start(plan: &mut Plan, cancel: &Arc<AtomicBool>) -> Result<Run, String> {
+    let (request, cancel) = (plan.request.clone(), Arc::clone(cancel));
+    let started = match plan.remote.take() {
+        Some(remote) => start_remote(request, remote, plan.policy, cancel),
+        None if plan.control.is_some() => {
+            start_local_interactive(request, plan.settings.clone(), plan.policy, cancel)
+        }
+        None => start_local(request, plan.settings.clone(), plan.policy, cancel),
+    };
+    started.map_err(|err| format!("{err} (see {} --help)", plan.tool.name()))
 }
 
 /// Waits for the printer to end, or for a signal and then a little longer.
@@ -141,15 +156,32 @@ fn wait(tool: Tool, ended: &Receiver<Ended>, signals: &Receiver<u8>) -> Exit {
     match (ended, signal) {
         (Some(Ended::Failed), _) | (None, None) => Exit::Error,
         // Following has no other end, so being stopped is its success.
-        (_, Some(_)) if tool == Tool::Dtail => Exit::Ok,
+        (ended, Some(_)) if tool == Tool::Dtail => match ended {
+            Some(Ended::Printed(outcome)) if !outcome.failed_hosts.is_empty() => {
+                judge(tool, &outcome)
+            }
+            _ => Exit::Ok,
+        },
         (_, Some(signal)) => Exit::Interrupted(signal),
         (Some(Ended::NobodyReads), None) => Exit::Ok,
-        (Some(Ended::Printed(summary)), None) => match (summary.failed_files, summary.files) {
-            (0, _) if tool == Tool::Dgrep && summary.matches == 0 => Exit::NoMatch,
-            (0, _) => Exit::Ok,
-            (_, 0) => Exit::Error,
-            _ => Exit::SomeFailed,
-        },
+        (Some(Ended::Printed(outcome)), None) => judge(tool, &outcome),
+    }
+}
+
+/// The exit code of a run that was printed to its end.
+fn judge(tool: Tool, outcome: &Outcome) -> Exit {
+    let Outcome { summary, hosts, failed_hosts } = outcome;
+    if summary.aborted || (*hosts > 0 && failed_hosts.len() == *hosts) {
+        return Exit::Error;
+    }
+    if !failed_hosts.is_empty() {
+        return Exit::SomeFailed;
+    }
+    match (summary.failed_files, summary.files) {
+        (0, _) if tool == Tool::Dgrep && summary.matches == 0 => Exit::NoMatch,
+        (0, _) => Exit::Ok,
+        (_, 0) => Exit::Error,
+        _ => Exit::SomeFailed,
     }
 }
 

@@ -1,5 +1,7 @@
 //! When which result is reported. Never shows or writes one.
 
+use std::time::{Duration, Instant};
+
 use dtail_protocol::Mode;
 use dtail_query::{Groups, Query, ResultTable};
 
@@ -27,6 +29,8 @@ pub(crate) struct Reports {
     interim: bool,
     appends: bool,
     previous: Option<ResultTable>,
+    /// When the next interval is over, for those who do not learn it from increments.
+    due: Instant,
 }
 
 impl Reports {
@@ -35,6 +39,7 @@ impl Reports {
         let appends = query.outfile().is_some_and(|outfile| outfile.append);
         let replaces = query.outfile().is_some() && !appends;
         Reports {
+            due: Instant::now() + query.interval(),
             query,
             strict,
             groups: Groups::new(strict),
@@ -47,7 +52,41 @@ impl Reports {
 
     /// Takes in what an interval brought and returns what to report now.
     pub(crate) fn take(&mut self, increment: Groups) -> Option<Report> {
+        self.merge(increment);
+        self.report()
+    }
+
+    /// Takes in one of several increments of an interval.
+    pub(crate) fn merge(&mut self, increment: Groups) {
         self.groups.merge(increment);
+    }
+
+    /// Bytes held, roughly.
+    pub(crate) fn memory(&self) -> usize {
+        self.groups.memory()
+    }
+
+    /// The first interval is over then.
+    pub(crate) fn expect_first_after(&mut self, first: Duration) {
+        self.due = Instant::now() + first;
+    }
+
+    /// When the next interval is over.
+    pub(crate) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// An interval is over: what to report.
+    pub(crate) fn report_interval(&mut self) -> Option<Report> {
+        let (now, interval) = (Instant::now(), self.query.interval());
+        self.due += interval;
+        if self.due <= now {
+            self.due = now + interval;
+        }
+        self.report()
+    }
+
+    fn report(&mut self) -> Option<Report> {
         if !self.interim {
             return None;
         }

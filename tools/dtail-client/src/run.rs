@@ -1,5 +1,5 @@
-//! A session on its own thread and the channel to it. Never looks into what it hands over, except
-//! to merge aggregates.
+//! A session on its own thread and the channel to it, and how a run ends. Never looks into what it
+//! hands over, except to merge aggregates.
 
 use std::any::Any;
 use std::fmt;
@@ -15,8 +15,8 @@ use dtail_protocol::{Request, Summary};
 use dtail_query::Query;
 use dtail_session::{Output, RequestError, Session, Settings};
 
-use crate::Event;
 use crate::reports::{ReportPolicy, Reports};
+use crate::{Controls, Event, HostDiagnostic, HostLines};
 
 /// Events under way. With blocks of 256 KiB this bounds a run's memory.
 const QUEUE_LENGTH: usize = 16;
@@ -57,11 +57,32 @@ impl fmt::Display for SessionPanicked {
 
 impl std::error::Error for SessionPanicked {}
 
+/// How a run ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was done, on all hosts together.
+    pub summary: Summary,
+    /// Hosts that were asked; 0 for a local run.
+    pub hosts: usize,
+    /// Those of them whose answer is missing or incomplete.
+    pub failed_hosts: Vec<FailedHost>,
+}
+
+/// A host whose answer is missing or incomplete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedHost {
+    /// Its name as in [`crate::Remote::servers`].
+    pub host: String,
+    /// One line: why, and what mends it.
+    pub text: String,
+}
+
 /// A running request.
 #[derive(Debug)]
 pub struct Run {
     events: Receiver<Event>,
-    session: JoinHandle<Summary>,
+    session: JoinHandle<Outcome>,
+    controls: Option<Controls>,
 }
 
 /// Starts an in-process session on its own thread. It ends early when `cancel` is set or when the
@@ -77,22 +98,43 @@ pub fn start_local(
     let query = query.map_err(|err| StartError::Request(RequestError::Query(err)))?;
     let reports = query.map(|query| Reports::new(query, mode, policy, strict));
     let session = Session::new(request, settings).map_err(StartError::Request)?;
-    start(cancel, move |cancel, sender| run_session(session, reports, cancel, sender))
+    start(cancel, move |cancel, sender| {
+        let summary = run_session(session, reports, cancel, sender);
+        Outcome { summary, ..Outcome::default() }
+    })
 }
 
 fn start(
     cancel: Arc<AtomicBool>,
-    work: impl FnOnce(&AtomicBool, &Sender<Event>) -> Summary + Send + 'static,
+    work: impl FnOnce(&AtomicBool, &Sender<Event>) -> Outcome + Send + 'static,
 ) -> Result<Run, StartError> {
-    let (sender, events) = bounded(QUEUE_LENGTH);
+    let (sender, events) = queue();
     let session = thread::Builder::new()
         .name("session".to_owned())
         .spawn(move || work(&cancel, &sender))
         .map_err(StartError::Thread)?;
-    Ok(Run { events, session })
+    Ok(Run::new(events, session, None))
+}
+
+/// Between a session and whoever prints.
+pub(crate) fn queue() -> (Sender<Event>, Receiver<Event>) {
+    bounded(QUEUE_LENGTH)
 }
 
 impl Run {
+    pub(crate) fn new(
+        events: Receiver<Event>,
+        session: JoinHandle<Outcome>,
+        controls: Option<Controls>,
+    ) -> Run {
+        Run { events, session, controls }
+    }
+
+    /// For whoever wants to change the run while it lasts, if it can be changed.
+    pub fn controls(&self) -> Option<&Controls> {
+        self.controls.as_ref()
+    }
+
     /// Events in order; the channel closes when the session has ended.
     pub fn events(&self) -> &Receiver<Event> {
         &self.events
@@ -100,13 +142,13 @@ impl Run {
 
     /// Waits for the session to end, normally when the channel is closed. Events that are still
     /// in the channel are dropped, unless a clone of the receiver takes them.
-    pub fn finish(self) -> Result<Summary, SessionPanicked> {
+    pub fn finish(self) -> Result<Outcome, SessionPanicked> {
         drop(self.events);
         self.session.join().map_err(|panic| SessionPanicked(panic_message(&*panic)))
     }
 }
 
-fn run_session(
+pub(crate) fn run_session(
     session: Session,
     mut reports: Option<Reports>,
     cancel: &AtomicBool,
@@ -114,8 +156,10 @@ fn run_session(
 ) -> Summary {
     let summary = session.run(cancel, &mut |output| {
         let event = match output {
-            Output::Lines(lines) => Some(Event::Lines(lines)),
-            Output::Diagnostic(diagnostic) => Some(Event::Diagnostic(diagnostic)),
+            Output::Lines(block) => Some(Event::Lines(HostLines { host: None, block })),
+            Output::Diagnostic(diagnostic) => {
+                Some(Event::Diagnostic(HostDiagnostic { host: None, diagnostic }))
+            }
             Output::Aggregate(increment) => {
                 let report = reports.as_mut().and_then(|reports| reports.take(increment));
                 report.map(Event::Report)
@@ -131,7 +175,7 @@ fn run_session(
 }
 
 /// Waits for room in the queue. After cancel not for long: the receiver may be stuck.
-fn send(sender: &Sender<Event>, event: Event, cancel: &AtomicBool) -> ControlFlow<()> {
+pub(crate) fn send(sender: &Sender<Event>, event: Event, cancel: &AtomicBool) -> ControlFlow<()> {
     let mut event = event;
     let mut looks_after_cancel = 0;
     loop {

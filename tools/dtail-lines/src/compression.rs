@@ -5,8 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
 
-use flate2::bufread::MultiGzDecoder;
-
+use crate::gzip::GzipReader;
 use crate::zstd::{ZstdReader, is_zstd};
 
 /// Compressed bytes are read in pieces of this size.
@@ -49,8 +48,33 @@ impl fmt::Display for Compression {
     }
 }
 
+/// After the last member or frame something else follows.
+#[derive(Debug)]
+pub(crate) struct Trailing;
+
+impl Trailing {
+    /// Whether a decoder ended with this.
+    pub(crate) fn is(err: &io::Error) -> bool {
+        matches!(err.get_ref(), Some(inner) if inner.is::<Trailing>())
+    }
+}
+
+impl fmt::Display for Trailing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("something else follows")
+    }
+}
+
+impl std::error::Error for Trailing {}
+
+impl From<Trailing> for io::Error {
+    fn from(trailing: Trailing) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, trailing)
+    }
+}
+
 enum Stream {
-    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
+    Gzip(Box<GzipReader<File>>),
     Zstd(Box<ZstdReader<File>>),
 }
 
@@ -66,7 +90,7 @@ impl Decoder {
     pub(crate) fn new(format: Compression, file: File) -> Decoder {
         let source = BufReader::with_capacity(BUFFER_SIZE, file);
         let stream = match format {
-            Compression::Gzip => Stream::Gzip(Box::new(MultiGzDecoder::new(source))),
+            Compression::Gzip => Stream::Gzip(Box::new(GzipReader::new(source))),
             Compression::Zstd => Stream::Zstd(Box::new(ZstdReader::new(source))),
         };
         Decoder { stream, format, failed: None }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::compression::Compression;
+use crate::compression::{Compression, Trailing};
 
 /// Why a file cannot be read, or not further. One line that names the path.
 #[derive(Debug)]
@@ -13,6 +13,26 @@ pub enum FileError {
     Open(PathBuf, io::Error),
     /// The path is a directory.
     Directory(PathBuf),
+    /// Missing, or not permitted: whoever asks must not learn which.
+    Refused {
+        /// What was asked for.
+        name: String,
+        /// What it is, for the operator of the host.
+        reason: String,
+    },
+    /// Neither a regular file nor a directory, where only regular files are permitted.
+    NotRegular(PathBuf),
+    /// `-`, where standard input is not the user's.
+    NoStdin,
+    /// A `journal:` specification that cannot be meant, and why.
+    BadJournal(String, &'static str),
+    /// There is no program to read a journal with.
+    NoJournal {
+        /// The specification.
+        name: String,
+        /// The program.
+        program: PathBuf,
+    },
     /// Reading failed on the way. The name is a path or `standard input`.
     Read(String, io::Error),
     /// Compressed data broke off or is damaged.
@@ -43,13 +63,32 @@ impl fmt::Display for FileError {
             FileError::Directory(path) => {
                 write!(f, "{} is a directory, name files or use a glob", path.display())
             }
+            FileError::Refused { name, .. } => {
+                write!(f, "{name} cannot be read: missing or not permitted")
+            }
+            FileError::NotRegular(path) => {
+                write!(f, "{} is not a regular file, only those may be read", path.display())
+            }
+            FileError::NoStdin => {
+                f.write_str("- means standard input, which is not yours here: name files")
+            }
+            FileError::BadJournal(name, reason) => {
+                write!(f, "{name:?} names no journal: {reason}, write journal:UNIT")
+            }
+            FileError::NoJournal { name, program } => {
+                let program = program.display();
+                write!(f, "cannot read {name}: there is no program {program}, it needs systemd")
+            }
             FileError::Read(name, err) => write!(f, "cannot read {name}: {}", reason(err)),
             FileError::Decompress { path, format, delivered, reason: err } => {
-                let what = match err.kind() {
-                    io::ErrorKind::UnexpectedEof => "is cut off".to_owned(),
-                    _ => format!("is damaged ({})", reason(err)),
-                };
-                write!(f, "{path}: {format} data {what} after {delivered} decompressed bytes")
+                write!(f, "{path}: {format} data ")?;
+                match err.kind() {
+                    io::ErrorKind::UnexpectedEof => f.write_str("is cut off")?,
+                    _ if Trailing::is(err) => f.write_str("ends")?,
+                    _ => write!(f, "is damaged ({})", reason(err))?,
+                }
+                write!(f, " after {delivered} decompressed bytes")?;
+                if Trailing::is(err) { write!(f, ", what follows is no {format}") } else { Ok(()) }
             }
             FileError::Compressed(path, format) => {
                 write!(f, "{} is {format} data and cannot be followed", path.display())
@@ -62,8 +101,20 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
+impl FileError {
+    /// What must be kept from whoever asked and told to the operator of the host. One line.
+    pub fn secret(&self) -> Option<String> {
+        match self {
+            FileError::Refused { name, reason } => {
+                Some(format!("refused to read {name}: {reason}"))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The system's text without its number.
-fn reason(err: &io::Error) -> String {
+pub(crate) fn reason(err: &io::Error) -> String {
     let text = err.to_string();
     match text.split_once(" (os error ") {
         Some((reason, _)) => reason.to_owned(),

@@ -9,6 +9,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,14 +17,17 @@ use std::time::{Duration, Instant};
 use rustix::event::{Timespec, poll};
 
 use crate::error::FileError;
-use crate::reader::{BlockReader, Filled};
+use crate::journal;
+use crate::site::Site;
 use crate::splitter::Block;
 use crate::target::{Target, is_glob};
 use log::{Advance, Identity, Log};
 use paths::{Glob, Watch};
+use pipes::{Pipe, PipeAdvance};
 
 mod log;
 mod paths;
+mod pipes;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +45,8 @@ pub struct Limits {
     pub max_line_length: usize,
     /// Most paths one glob may lead to.
     pub max_glob_targets: usize,
+    /// Most paths and pipes all arguments together may lead to.
+    pub max_targets: usize,
 }
 
 /// What a follower met.
@@ -70,6 +76,8 @@ pub enum FollowNotice {
         /// Matches left out.
         dropped: usize,
     },
+    /// Something is not followed for a reason that only the operator of the host may know.
+    Withheld(String),
 }
 
 impl fmt::Display for FollowNotice {
@@ -80,6 +88,7 @@ impl fmt::Display for FollowNotice {
             FollowNotice::Dropped { glob, dropped } => {
                 write!(f, "too many files match {glob}, leaving out {dropped}")
             }
+            FollowNotice::Withheld(_) => f.write_str("something is not permitted"),
         }
     }
 }
@@ -87,6 +96,7 @@ impl fmt::Display for FollowNotice {
 /// Follows any number of files.
 pub struct Follower {
     limits: Limits,
+    site: Site,
     globs: Vec<Glob>,
     watches: Vec<Watch>,
     /// In the order they were found, so that an old inode is read before the one that replaced it.
@@ -104,19 +114,14 @@ pub struct Follower {
     reachable: HashSet<Identity>,
 }
 
-/// Standard input or a FIFO: has no offsets and ends.
-struct Pipe {
-    stream: usize,
-    reader: BlockReader,
-}
-
 impl Follower {
     /// Begins to follow what the arguments name: existing files at their end, others, when they
     /// appear, from their start.
-    pub fn new(arguments: &[OsString], limits: Limits) -> Follower {
+    pub fn new(arguments: &[OsString], limits: Limits, site: Site) -> Follower {
         let now = Instant::now();
         let mut follower = Follower {
             limits,
+            site,
             globs: Vec::new(),
             watches: Vec::new(),
             logs: Vec::new(),
@@ -132,7 +137,12 @@ impl Follower {
         for argument in arguments {
             if argument == "-" {
                 follower.follow_pipe(&Target::stdin());
-            } else if is_glob(argument) {
+            } else if let Some(unit) = journal::unit(argument.as_bytes(), &follower.site) {
+                match unit {
+                    Ok(unit) => follower.follow_pipe(&Target::journal(unit)),
+                    Err(err) => follower.notices.push_back(FollowNotice::Failed(err)),
+                }
+            } else if is_glob(argument, &follower.site) {
                 follower.globs.push(Glob { argument: argument.clone(), complained: false });
             } else {
                 follower.watch(Target::file(Path::new(argument)), false);
@@ -261,14 +271,17 @@ impl Follower {
 
     fn advance_pipe(&mut self, index: usize, block: &mut Block) -> Option<usize> {
         let pipe = &mut self.pipes[index];
-        match pipe.reader.fill(block, Duration::ZERO) {
-            Ok(Filled::Lines) => return Some(pipe.stream),
-            Ok(Filled::Waiting) => return None,
-            Ok(Filled::End) => {}
-            Err(err) => self.notices.push_back(FollowNotice::Failed(err)),
-        }
-        self.pipes.remove(index);
-        self.cursor -= 1;
+        let notice = match pipe.advance(block, &self.site, self.limits.max_line_length) {
+            PipeAdvance::Lines => return Some(pipe.stream),
+            PipeAdvance::Nothing => return None,
+            PipeAdvance::Notice(notice) => Some(notice),
+            PipeAdvance::Ended(error) => {
+                self.pipes.remove(index);
+                self.cursor -= 1;
+                error.map(FollowNotice::Failed)
+            }
+        };
+        self.notices.extend(notice);
         None
     }
 

@@ -7,12 +7,15 @@ use memchr::memrchr;
 
 use crate::error::FileError;
 use crate::input::Input;
+use crate::site::Site;
 use crate::splitter::{Block, Splitter};
 use crate::target::Target;
 
 /// Bytes asked for at once: large enough to make system calls cheap, small enough for the
 /// processor's second-level cache.
 const BLOCK_SIZE: usize = 256 * 1024;
+/// The same for what is followed: what a pipe holds.
+const FOLLOWED_BLOCK_SIZE: usize = 64 * 1024;
 
 /// What a call to [`BlockReader::fill`] brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub enum Filled {
 /// Reads a target in blocks. Memory stays at one block and one line, whatever the file.
 pub struct BlockReader {
     input: Input,
+    block_size: usize,
     name: String,
     splitter: Splitter,
     delivered: u64,
@@ -38,9 +42,32 @@ pub struct BlockReader {
 
 impl BlockReader {
     /// Opens a target. Lines longer than `max_line_length` bytes are cut into pieces of that size.
-    pub fn open(target: &Target, max_line_length: usize) -> Result<BlockReader, FileError> {
+    pub fn open(
+        target: &Target,
+        site: &Site,
+        max_line_length: usize,
+    ) -> Result<BlockReader, FileError> {
+        BlockReader::start(target, site, max_line_length, false)
+    }
+
+    /// Like [`BlockReader::open`], but a journal is read from now on.
+    pub(crate) fn follow(
+        target: &Target,
+        site: &Site,
+        max_line_length: usize,
+    ) -> Result<BlockReader, FileError> {
+        BlockReader::start(target, site, max_line_length, true)
+    }
+
+    fn start(
+        target: &Target,
+        site: &Site,
+        max_line_length: usize,
+        follows: bool,
+    ) -> Result<BlockReader, FileError> {
         Ok(BlockReader {
-            input: Input::open(target)?,
+            input: Input::open(target, site, follows)?,
+            block_size: if follows { FOLLOWED_BLOCK_SIZE } else { BLOCK_SIZE },
             name: target.name(),
             splitter: Splitter::new(max_line_length),
             delivered: 0,
@@ -96,8 +123,8 @@ impl BlockReader {
 
     /// Appends what one read brings, or notes the end. `false` when nothing came in time.
     fn read(&mut self, bytes: &mut Vec<u8>, wait: Duration) -> bool {
-        if bytes.capacity() - bytes.len() < BLOCK_SIZE / 4 {
-            bytes.reserve_exact(BLOCK_SIZE);
+        if bytes.capacity() - bytes.len() < self.block_size / 4 {
+            bytes.reserve_exact(self.block_size);
         }
         match self.input.read(bytes, wait) {
             Ok(None) => return false,

@@ -35,6 +35,11 @@ impl Splitter {
         block.bytes.append(&mut self.held);
     }
 
+    /// Gives back the room that a long line took which is no longer held back.
+    pub(crate) fn give_back(&mut self) {
+        self.held.shrink_to_fit();
+    }
+
     /// Whether a block without any newline is long enough to be cut.
     pub(crate) fn is_over_long(&self, block: &Block) -> bool {
         block.bytes.len() > self.max_line_length

@@ -5,8 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::access::Access;
 use crate::error::FileError;
 use crate::glob;
+use crate::journal::{self, PREFIX};
+use crate::opening::check_access;
+use crate::site::Site;
 
 /// Where the bytes of a target are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub enum Place {
     Stdin,
     /// A path, which need not exist.
     File(PathBuf),
+    /// The journal of a systemd unit.
+    Journal(String),
 }
 
 /// Something to read.
@@ -23,7 +29,7 @@ pub struct Target {
     /// Where the bytes are.
     pub place: Place,
     /// DTail's source id: of a glob the path components that `*` stood for, joined by `/`; else
-    /// the file name; `-` for standard input. Lossy UTF-8.
+    /// the file name; `-` for standard input; `journal:UNIT` for a journal. Lossy UTF-8.
     pub source: Arc<str>,
 }
 
@@ -34,6 +40,8 @@ pub struct Targets {
     pub targets: Vec<Target>,
     /// Matches left out because there were more than allowed.
     pub dropped: usize,
+    /// Matches left out because they are not permitted: what to tell the operator of the host.
+    pub withheld: Option<String>,
 }
 
 impl Target {
@@ -48,27 +56,45 @@ impl Target {
         Target { place: Place::File(path.to_owned()), source: name.to_string_lossy().into() }
     }
 
+    /// The journal of a unit.
+    pub(crate) fn journal(unit: String) -> Target {
+        let source = format!("{PREFIX}{unit}").into();
+        Target { place: Place::Journal(unit), source }
+    }
+
     /// What to call the target in messages.
     pub(crate) fn name(&self) -> String {
         match &self.place {
             Place::Stdin => "standard input".to_owned(),
             Place::File(path) => path.display().to_string(),
+            Place::Journal(unit) => format!("{PREFIX}{unit}"),
         }
     }
 }
 
-/// The files that an argument names: `-` is standard input; a path that exists is taken literally
-/// even when it looks like a glob; a glob that matches nothing is an error, a missing path not yet.
-pub fn resolve(argument: &OsStr, max_targets: usize) -> Result<Targets, FileError> {
+/// The files that an argument names: `-` is standard input; `journal:UNIT` is a journal; a path
+/// that exists is taken literally even when it looks like a glob; a glob that matches nothing is an
+/// error, a missing path not yet. Matches of a glob that are not permitted are left out, and are
+/// not told from a glob that matches nothing.
+pub fn resolve(argument: &OsStr, max_targets: usize, site: &Site) -> Result<Targets, FileError> {
+    let single = |target| Targets { targets: vec![target], dropped: 0, withheld: None };
     if argument == "-" {
-        return Ok(Targets { targets: vec![Target::stdin()], dropped: 0 });
+        return Ok(single(Target::stdin()));
     }
-    if !is_glob(argument) {
-        return Ok(Targets { targets: vec![Target::file(Path::new(argument))], dropped: 0 });
+    if let Some(unit) = journal::unit(argument.as_bytes(), site) {
+        return unit.map(|unit| single(Target::journal(unit)));
+    }
+    if !is_glob(argument, site) {
+        return Ok(single(Target::file(Path::new(argument))));
     }
     let named = || argument.to_string_lossy().into_owned();
     let mut paths =
         glob::expand(argument.as_bytes()).map_err(|glob::BadGlob| FileError::BadGlob(named()))?;
+    let withheld = withhold(&mut paths, argument, &site.access);
+    if paths.is_empty() && !site.access.is_everything() {
+        let reason = withheld.unwrap_or_else(|| "no file matches".to_owned());
+        return Err(FileError::Refused { name: named(), reason });
+    }
     if paths.is_empty() {
         return Err(FileError::NoMatch(named()));
     }
@@ -78,12 +104,31 @@ pub fn resolve(argument: &OsStr, max_targets: usize) -> Result<Targets, FileErro
         let source = glob_source(argument, &path);
         Target { place: Place::File(path), source }
     };
-    Ok(Targets { targets: paths.into_iter().map(target).collect(), dropped })
+    Ok(Targets { targets: paths.into_iter().map(target).collect(), dropped, withheld })
 }
 
-/// Whether an argument is read as a glob now. It is not while a file of that very name exists.
-pub(crate) fn is_glob(argument: &OsStr) -> bool {
-    glob::has_meta(argument.as_bytes()) && Path::new(argument).symlink_metadata().is_err()
+/// Leaves out what is not permitted. Returns what to tell the operator, if there is such a path.
+fn withhold(paths: &mut Vec<PathBuf>, glob: &OsStr, access: &Access) -> Option<String> {
+    let mut first = None;
+    let found = paths.len();
+    paths.retain(|path| match check_access(path, access) {
+        Ok(()) => true,
+        Err(err) => {
+            first.get_or_insert(err);
+            false
+        }
+    });
+    let count = found - paths.len();
+    let secret = first?.secret()?;
+    Some(format!("{count} of {found} matches of {} left out, first: {secret}", glob.display()))
+}
+
+/// Whether an argument is read as a glob now. It is not while a readable file of that very name
+/// exists.
+pub(crate) fn is_glob(argument: &OsStr, site: &Site) -> bool {
+    let path = Path::new(argument);
+    glob::has_meta(argument.as_bytes())
+        && (path.symlink_metadata().is_err() || check_access(path, &site.access).is_err())
 }
 
 /// Only `*` counts for a source id; `?` and `[` do not.
@@ -106,6 +151,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::resolve;
+    use crate::site::Site;
 
     const NAMES: &[&str] = &["web1/app.log", "web2/app.log", "web2/a b.log", "a*", "ab"];
 
@@ -121,7 +167,7 @@ mod tests {
         let mut full = folder.path().as_os_str().as_bytes().to_vec();
         full.push(b'/');
         full.extend_from_slice(argument);
-        let shown = match resolve(OsStr::from_bytes(&full), max_targets) {
+        let shown = match resolve(OsStr::from_bytes(&full), max_targets, &Site::default()) {
             Ok(found) => {
                 let mut shown: Vec<_> =
                     found.targets.iter().map(|target| target.source.to_string()).collect();

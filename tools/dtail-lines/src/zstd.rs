@@ -4,6 +4,8 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use crate::compression::Trailing;
+
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Whether data begins like a Zstandard file: with a frame or with a skippable one.
@@ -34,14 +36,20 @@ impl<R: Read> ZstdReader<R> {
                 return Ok(false);
             }
             let mut magic = [0; 4];
-            self.source.read_exact(&mut magic)?;
+            let mut start = self.source.by_ref().take(4);
+            let length = io::copy(&mut start, &mut &mut magic[..])? as usize;
+            if length < magic.len() {
+                let is_start = MAGIC.starts_with(&magic[..length]);
+                let cut_off = || io::ErrorKind::UnexpectedEof.into();
+                return Err(if is_start { cut_off() } else { Trailing.into() });
+            }
             if is_skippable(&magic) {
                 self.skip_frame()?;
             } else if magic == MAGIC {
                 self.decoder.reset(magic.chain(&mut self.source)).map_err(frame_error)?;
                 return Ok(true);
             } else {
-                return Err(io::Error::other("something else follows"));
+                return Err(Trailing.into());
             }
         }
     }

@@ -1,4 +1,7 @@
-//! What this machine calls itself and what time it has. Never asks the network.
+//! What this machine calls itself, what time it has, how busy it is. Never asks the network.
+
+use std::fs;
+use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -54,6 +57,37 @@ impl LocalZone {
         let info = zone.to_offset_info(Timestamp::now());
         LocalZone { abbreviation: info.abbreviation().to_owned(), offset: info.offset().seconds() }
     }
+}
+
+/// How busy this machine is; empty and zero where the system does not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Average number of runnable processes over a minute, such as `0.21`.
+    pub average: String,
+    /// Time since the machine was started.
+    pub uptime: Duration,
+}
+
+impl Load {
+    /// From Linux's `/proc`.
+    pub fn current() -> Load {
+        let first = |path: &str| {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.split_whitespace().next().unwrap_or_default().to_owned()
+        };
+        let seconds = first("/proc/uptime").parse().unwrap_or_default();
+        let uptime = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        Load { average: first("/proc/loadavg"), uptime }
+    }
+}
+
+/// Lets this process open as many files as the system permits it, for servers with many
+/// connections.
+pub fn raise_open_files_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Without it there are fewer connections, which is no reason not to start.
+    let _raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 #[cfg(test)]

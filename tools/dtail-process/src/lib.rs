@@ -1,7 +1,8 @@
 //! The manners every program of the family shares: reading its arguments the way Go does, exit
-//! codes, the configuration file, the environment, signals, the daily log file, panics.
+//! codes, the configuration file, the environment, accounts, signals, the log file, panics.
 //! It never knows what the program does with them.
 
+pub mod accounts;
 pub mod argv;
 pub mod config;
 pub mod environment;

@@ -138,6 +138,11 @@ impl LogFile {
         self.append(&now, record.as_bytes())
     }
 
+    /// Forgets the open file: the next record opens it anew, perhaps another one of that name.
+    pub fn reopen(&mut self) {
+        self.open = None;
+    }
+
     /// Appends lines as they are.
     pub fn payload(&mut self, lines: &[u8]) -> io::Result<()> {
         self.append(&Zoned::now(), lines)
@@ -194,6 +199,20 @@ mod tests {
         let (first, second) = text.split_once('\n').unwrap();
         assert_eq!((first.len(), &first[..5], &first[20..]), (22, "WARN|", "|x"));
         assert_eq!(second, "line\n");
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_made_anew_when_reopened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dserver.log");
+        let mut file = LogFile::new(dir.path().to_owned(), Rotation::Program("dserver"));
+        file.payload(b"1\n").unwrap();
+        fs::rename(&path, dir.path().join("old")).unwrap();
+        file.payload(b"2\n").unwrap();
+        assert!(!path.exists());
+        file.reopen();
+        file.payload(b"3\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "3\n");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Signals become a flag to look at and a channel to wait on, so that `main` can return.
+//! Signals become a flag to look at, a channel to wait on or a call, so that `main` can return.
 //! It never ends the process.
 
 use std::fs;
@@ -41,6 +41,27 @@ impl StopSignals {
     pub fn received(&self) -> &Receiver<u8> {
         &self.received
     }
+}
+
+/// What a signal asks a server to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerSignal {
+    /// SIGINT, SIGTERM or SIGQUIT: finish and leave.
+    Stop,
+    /// SIGHUP: read the configuration again.
+    Reload,
+}
+
+/// From now on signals are handed to `tell`, on a thread of its own, instead of killing the
+/// process.
+pub fn watch(mut tell: impl FnMut(ServerSignal) + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGQUIT, SIGHUP])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            tell(if signal == SIGHUP { ServerSignal::Reload } else { ServerSignal::Stop });
+        }
+    })?;
+    Ok(())
 }
 
 /// Whether the process inherited the signal as ignored. Where the system cannot tell: no.

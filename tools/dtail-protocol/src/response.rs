@@ -57,4 +57,6 @@ pub struct Summary {
     pub files: u64,
     /// Files, globs and standard inputs that could not be read, or not to the end.
     pub failed_files: u64,
+    /// The request was given up, for example at a memory limit; a [`Severity::Error`] said why.
+    pub aborted: bool,
 }

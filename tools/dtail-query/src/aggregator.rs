@@ -118,17 +118,17 @@ impl Aggregator {
         for &slot in &self.plan.group {
             self.key.push(self.fields.get(slot, line).unwrap_or_default());
         }
-        let cells = self.groups.add_sample(&mut self.key);
+        let (cells, heap) = self.groups.add_sample(&mut self.key);
         for (cell, column) in cells.iter_mut().zip(&self.plan.columns) {
             match column.input {
                 Input::Value(slot) => {
                     if let Some(value) = self.fields.get(slot, line) {
-                        cell.add_value(value);
+                        *heap += cell.add_value(value);
                     }
                 }
                 Input::Number(index) => {
                     if let Some(number) = self.numbers[index] {
-                        cell.add_number(number, self.strict);
+                        *heap += cell.add_number(number, self.strict);
                     }
                 }
             }

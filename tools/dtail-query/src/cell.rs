@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::{query::Aggregation, sum::ExactSum};
+use crate::{memory::heap_of, query::Aggregation, sum::ExactSum};
 
 /// What is known of one column in one group.
 #[derive(Debug, Clone)]
@@ -36,45 +36,63 @@ impl Cell {
         }
     }
 
-    /// Takes in the value of a line that has the field, for columns that take it as it is.
-    pub(crate) fn add_value(&mut self, value: &[u8]) {
+    /// Takes in the value of a line that has the field, for columns that take it as it is. Returns
+    /// by how many bytes the [`Cell::heap`] has grown.
+    pub(crate) fn add_value(&mut self, value: &[u8]) -> usize {
         match self {
             Cell::Count(count) => *count += 1,
-            Cell::Last(Some(last)) => {
+            Cell::Last(last) => {
+                let last = last.get_or_insert_default();
+                let before = heap_of(last.capacity());
                 last.clear();
                 last.extend_from_slice(value);
+                return heap_of(last.capacity()) - before;
             }
-            Cell::Last(last) => *last = Some(value.to_vec()),
             Cell::Len(length) => *length = Some(value.len() as u64),
             Cell::Sum(_) | Cell::Avg { .. } | Cell::Min(_) | Cell::Max(_) => {}
         }
+        0
     }
 
-    /// Takes in the number of a line that has the field. `strict`: rounding as DTail.
-    pub(crate) fn add_number(&mut self, number: f64, strict: bool) {
+    /// Takes in the number of a line that has the field. `strict`: rounding as DTail. Returns by
+    /// how many bytes the [`Cell::heap`] has grown.
+    pub(crate) fn add_number(&mut self, number: f64, strict: bool) -> usize {
         match self {
-            Cell::Sum(sum) => add(sum, number, strict),
+            Cell::Sum(sum) => return add(sum, number, strict),
             Cell::Avg { sum, terms } => {
-                add(sum, number, strict);
                 *terms += 1;
+                return add(sum, number, strict);
             }
             Cell::Min(min) => *min = Some(extreme(*min, number, Ordering::Less)),
             Cell::Max(max) => *max = Some(extreme(*max, number, Ordering::Greater)),
             Cell::Count(_) | Cell::Last(_) | Cell::Len(_) => {}
         }
+        0
+    }
+
+    /// Bytes held beyond the value itself.
+    pub(crate) fn heap(&self) -> usize {
+        match self {
+            Cell::Sum(sum) | Cell::Avg { sum, .. } => sum.heap(),
+            Cell::Last(Some(last)) => heap_of(last.capacity()),
+            Cell::Last(None) | Cell::Count(_) | Cell::Min(_) | Cell::Max(_) | Cell::Len(_) => 0,
+        }
     }
 
     /// Takes in what another part of the lines has come to. Of two last values the later wins.
+    /// Numbers that cannot be, which only a broken host sends, stop at the largest.
     pub(crate) fn merge(&mut self, later: Cell, strict: bool) {
         match (self, later) {
-            (Cell::Count(count), Cell::Count(more)) => *count += more,
+            (Cell::Count(count), Cell::Count(more)) => *count = count.saturating_add(more),
             (Cell::Sum(sum), Cell::Sum(more)) => merge_sums(sum, &more, strict),
             (Cell::Avg { sum, terms }, Cell::Avg { sum: more, terms: more_terms }) => {
                 merge_sums(sum, &more, strict);
-                *terms += more_terms;
+                *terms = terms.saturating_add(more_terms);
             }
             (min @ Cell::Min(_), Cell::Min(Some(number)))
-            | (min @ Cell::Max(_), Cell::Max(Some(number))) => min.add_number(number, strict),
+            | (min @ Cell::Max(_), Cell::Max(Some(number))) => {
+                min.add_number(number, strict);
+            }
             (Cell::Last(last), Cell::Last(Some(later))) => *last = Some(later),
             (Cell::Len(length), Cell::Len(Some(later))) => *length = Some(later),
             // The later part knows nothing of this column. Cells of one column are of one kind.
@@ -104,12 +122,14 @@ impl Cell {
     }
 }
 
-fn add(sum: &mut ExactSum, term: f64, strict: bool) {
+fn add(sum: &mut ExactSum, term: f64, strict: bool) -> usize {
     if strict {
         sum.add_rounded(term);
-    } else {
-        sum.add(term);
+        return 0;
     }
+    let before = sum.heap();
+    sum.add(term);
+    sum.heap() - before
 }
 
 fn merge_sums(sum: &mut ExactSum, later: &ExactSum, strict: bool) {

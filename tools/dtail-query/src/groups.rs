@@ -2,8 +2,12 @@
 //!
 //! Never sees a line: the aggregator finds the group and hands its cells the values.
 
+mod legacy;
+mod partial;
 #[cfg(test)]
 mod tests;
+
+pub use partial::BadPartialResult;
 
 use std::{cmp::Ordering, hash::BuildHasher};
 
@@ -11,6 +15,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::{
     cell::Cell,
+    memory::heap_of,
     query::{Aggregation, Query},
     result,
     table::ResultTable,
@@ -29,6 +34,8 @@ pub struct Groups {
     keys: Vec<u8>,
     /// As many as there are columns for each group.
     cells: Vec<Cell>,
+    /// Bytes that the cells hold elsewhere.
+    heap: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -87,12 +94,14 @@ impl Groups {
         Groups { strict, columns, ..Groups::default() }
     }
 
-    /// The cells of the group that a line belongs to; the line is counted as one of its samples.
-    pub(crate) fn add_sample(&mut self, key: &mut GroupKey) -> &mut [Cell] {
+    /// The cells of the group that a line belongs to, and the counter to add to what they take up;
+    /// the line is counted as one of its samples.
+    pub(crate) fn add_sample(&mut self, key: &mut GroupKey) -> (&mut [Cell], &mut usize) {
         let bounds = key.finish(self.strict);
         let group = self.find_or_insert(&key.bytes, bounds);
         self.groups[group].samples += 1;
-        &mut self.cells[group * self.columns.len()..][..self.columns.len()]
+        let cells = &mut self.cells[group * self.columns.len()..][..self.columns.len()];
+        (cells, &mut self.heap)
     }
 
     fn find_or_insert(&mut self, key: &[u8], bounds: usize) -> usize {
@@ -129,19 +138,41 @@ impl Groups {
             *self = increment;
             return;
         }
-        let strict = self.strict;
-        let width = self.columns.len();
         let mut cells = increment.cells.into_iter();
         for group in &increment.groups {
             let key = &increment.keys[group.key_start..group.key_end];
-            let known = self.find_or_insert(key, group.bounds);
-            self.groups[known].samples += group.samples;
-            let known_cells = &mut self.cells[known * width..][..width];
             // As many cells as the increment has columns, which are the same query's.
-            for (cell, later) in known_cells.iter_mut().zip(cells.by_ref()) {
-                cell.merge(later, strict);
-            }
+            let later = cells.by_ref().take(increment.columns.len());
+            self.merge_group(key, group.bounds, group.samples, later);
         }
+    }
+
+    /// Adds what was aggregated of one group since.
+    fn merge_group(
+        &mut self,
+        key: &[u8],
+        bounds: usize,
+        samples: u64,
+        later: impl Iterator<Item = Cell>,
+    ) {
+        let known = self.find_or_insert(key, bounds);
+        let Groups { groups, cells, heap, columns, strict, .. } = self;
+        groups[known].samples = groups[known].samples.saturating_add(samples);
+        let known_cells = &mut cells[known * columns.len()..][..columns.len()];
+        for (cell, later) in known_cells.iter_mut().zip(later) {
+            let before = cell.heap();
+            cell.merge(later, *strict);
+            *heap = (*heap + cell.heap()).saturating_sub(before);
+        }
+    }
+
+    /// Bytes held: not less than half of what it really is, and found out at once.
+    pub fn memory(&self) -> usize {
+        self.index.allocation_size()
+            + heap_of(self.groups.capacity() * size_of::<Group>())
+            + heap_of(self.keys.capacity())
+            + heap_of(self.cells.capacity() * size_of::<Cell>())
+            + self.heap
     }
 
     /// Whether there is no group at all.

@@ -13,8 +13,10 @@ mod filter;
 #[cfg(test)]
 mod fixture;
 mod format;
+pub mod fuzzed;
 mod groups;
 mod lex;
+mod memory;
 mod number;
 mod parse;
 mod plan;
@@ -30,6 +32,6 @@ mod warnings;
 
 pub use aggregator::{Aggregator, HostFacts};
 pub use format::{LogFormat, UnknownFormat};
-pub use groups::Groups;
+pub use groups::{BadPartialResult, Groups};
 pub use query::{Outfile, Query, QueryError};
 pub use table::{Paint, ResultTable, TableStyle};

@@ -3,6 +3,8 @@
 //! Partial results from files, intervals and hosts arrive in any order; a plain float sum would
 //! then differ in its last digits from run to run.
 
+use crate::memory::heap_of;
+
 /// The exact sum of finite terms as non-overlapping floats (Shewchuk's expansion), rounded once
 /// when it is read. Infinities and NaN add up as usual. Only a sum that leaves the range of f64 on
 /// the way depends on the order.
@@ -16,6 +18,21 @@ pub(crate) struct ExactSum {
 }
 
 impl ExactSum {
+    /// A sum of one term.
+    pub(crate) fn of(term: f64) -> ExactSum {
+        ExactSum { high: term, rest: Vec::new() }
+    }
+
+    /// Floats whose exact sum this is; the first is the one that is there in any case.
+    pub(crate) fn terms(&self) -> (f64, &[f64]) {
+        (self.high, &self.rest)
+    }
+
+    /// Bytes held beyond the value itself.
+    pub(crate) fn heap(&self) -> usize {
+        heap_of(self.rest.capacity() * size_of::<f64>())
+    }
+
     pub(crate) fn add(&mut self, term: f64) {
         let (sum, error) = two_sum(self.high, term);
         if !sum.is_finite() {

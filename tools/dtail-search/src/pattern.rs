@@ -13,6 +13,9 @@ use crate::syntax::rewrite;
 /// DTail takes a pattern without any of these as a literal.
 const META: &[char] = &['.', '+', '*', '?', '^', '$', '[', ']', '{', '}', '(', ')', '|', '\\'];
 
+/// Longest part of a bad pattern that is shown, in characters.
+const MAX_SHOWN: usize = 200;
+
 /// A compiled pattern. The subject is a line without its newline.
 #[derive(Debug, Clone)]
 pub struct Pattern {
@@ -49,7 +52,12 @@ impl PatternError {
         let text = err.to_string();
         let last = text.lines().last().unwrap_or_default();
         let reason = last.strip_prefix("error: ").unwrap_or(last).trim_end_matches('.');
-        PatternError { pattern: pattern.to_owned(), reason: reason.to_owned() }
+        // Enough to recognise it; what comes from afar may be a megabyte.
+        let pattern = match pattern.char_indices().nth(MAX_SHOWN) {
+            Some((cut, _)) => format!("{}…", &pattern[..cut]),
+            None => pattern.to_owned(),
+        };
+        PatternError { pattern, reason: reason.to_owned() }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Wanted {
     pub max: u64,
     /// Line numbers.
     pub numbers: bool,
+    /// Most bytes of lines kept for leading context from one block to the next; 0 means no limit.
+    pub context_bytes: usize,
 }
 
 /// Selects lines from any number of sources; where each stands is a [`Progress`].
@@ -31,6 +33,10 @@ pub struct Searcher {
 pub struct Progress {
     /// The last unselected lines before the next block, up to `before` of them.
     carried: Vec<u8>,
+    carried_lines: usize,
+    /// Lines were left out of `carried` because there were too many bytes of them.
+    carried_is_cut: bool,
+    lost_context: bool,
     /// Lines of trailing context still owed.
     owed: usize,
     selected: u64,
@@ -47,6 +53,23 @@ impl Progress {
     /// Lines seen so far; 0 when neither numbers nor every line was wanted.
     pub fn lines(&self) -> u64 {
         self.lines
+    }
+
+    /// Lines of leading context are missing because of [`Wanted::context_bytes`].
+    pub fn lost_context(&self) -> bool {
+        self.lost_context
+    }
+
+    fn forget_carried(&mut self) {
+        self.carried.clear();
+        self.carried_lines = 0;
+        self.carried_is_cut = false;
+    }
+
+    /// Drops the bytes before `end`, which are so many whole lines.
+    fn drop_carried(&mut self, end: usize, lines: usize) {
+        self.carried.drain(..end);
+        self.carried_lines -= lines;
     }
 
     /// The limit is reached: further blocks select nothing.
@@ -107,7 +130,7 @@ impl Searcher {
             pass.print(end);
             progress.owed = self.wanted.after;
         }
-        pass.keep(progress, self.wanted.before);
+        pass.keep(progress, self.wanted);
         progress.lines = pass.lines_before(block.len());
     }
 
@@ -173,14 +196,17 @@ impl Pass<'_> {
     fn lead(&mut self, progress: &mut Progress, before: usize, start: usize) {
         if before > 0 {
             let (context, found) = last_lines(&self.block[self.decided..start], before);
-            if self.decided == 0 && found < before && !progress.carried.is_empty() {
-                self.print_carried(progress, before - found);
+            if self.decided == 0 && found < before {
+                let missing = before - found;
+                progress.lost_context |=
+                    progress.carried_is_cut && progress.carried_lines < missing;
+                self.print_carried(progress, missing);
             }
             self.decided = start - context;
         } else {
             self.decided = start;
         }
-        progress.carried.clear();
+        progress.forget_carried();
         self.print(start);
     }
 
@@ -196,19 +222,30 @@ impl Pass<'_> {
     }
 
     /// Carries the undecided lines at the end over to the next block.
-    fn keep(&self, progress: &mut Progress, before: usize) {
-        if before == 0 || progress.done {
+    fn keep(&self, progress: &mut Progress, wanted: Wanted) {
+        if wanted.before == 0 || progress.done {
             return;
         }
         let undecided = &self.block[self.decided..];
-        let (length, found) = last_lines(undecided, before);
-        if self.decided > 0 || found == before {
-            progress.carried.clear();
-        } else {
-            let (older, _) = last_lines(&progress.carried, before - found);
-            progress.carried.drain(..progress.carried.len() - older);
+        let (length, found) = last_lines(undecided, wanted.before);
+        if self.decided > 0 || found == wanted.before {
+            progress.forget_carried();
+        }
+        let surplus = (progress.carried_lines + found).saturating_sub(wanted.before);
+        if surplus > 0 {
+            let newline = memchr_iter(b'\n', &progress.carried).nth(surplus - 1);
+            progress.drop_carried(newline.map_or(0, |newline| newline + 1), surplus);
         }
         progress.carried.extend_from_slice(&undecided[undecided.len() - length..]);
+        progress.carried_lines += found;
+        let excess = progress.carried.len().saturating_sub(wanted.context_bytes);
+        if wanted.context_bytes > 0 && excess > 0 {
+            let newline = memchr(b'\n', &progress.carried[excess - 1..]);
+            let end = newline.map_or(progress.carried.len(), |newline| excess + newline);
+            let lines = count_lines(&progress.carried[..end]);
+            progress.drop_carried(end, usize::try_from(lines).unwrap_or(usize::MAX));
+            progress.carried_is_cut = true;
+        }
     }
 
     /// Number of lines before an offset. Offsets never go back, so nothing is counted twice.

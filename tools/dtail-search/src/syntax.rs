@@ -115,10 +115,9 @@ impl Rewriter<'_> {
                     return negated || may_hold_newline;
                 }
                 '\\' => may_hold_newline |= self.class_escape(),
-                '[' if self.rest.starts_with(':') && self.rest.contains(":]") => {
+                '[' if named_class_length(self.rest) > 0 => {
                     self.out.push('[');
-                    let end = self.rest.find(":]").map_or(0, |at| at + 2);
-                    self.copy(end);
+                    self.copy(named_class_length(self.rest));
                     may_hold_newline = true;
                 }
                 '-' if self.rest.starts_with('-') => {
@@ -158,13 +157,12 @@ impl Rewriter<'_> {
 
     /// After a `(`. The flags `m` and `s` only matter to text of several lines, and a line is one.
     fn group(&mut self) {
-        let flags_end = self.rest.find([':', ')']).filter(|&end| {
-            self.rest.starts_with('?')
-                && self.rest[1..end].bytes().all(|flag| b"imsU-".contains(&flag))
-        });
-        let Some(end) = flags_end else {
+        let is_flag = |byte: &u8| b"imsU-".contains(byte);
+        let flags = self.rest.bytes().skip(1).take_while(is_flag).count();
+        let end = 1 + flags;
+        if !self.rest.starts_with('?') || !self.rest[end..].starts_with([':', ')']) {
             return self.out.push('(');
-        };
+        }
         let (flags, rest) = self.rest.split_at(end);
         let kept: String = flags[1..].chars().filter(|flag| !"ms".contains(*flag)).collect();
         let kept = kept.trim_end_matches('-');
@@ -179,13 +177,22 @@ impl Rewriter<'_> {
 
     /// After a `{`, which Go takes literally unless it begins a repetition.
     fn brace(&mut self) {
-        let counted = self.rest.split_once('}').is_some_and(|(counts, _)| {
-            let (least, most) = counts.split_once(',').unwrap_or((counts, ""));
-            let digits = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
-            !least.is_empty() && digits(least) && digits(most)
-        });
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let least = digits(self.rest);
+        let after = &self.rest[least..];
+        let most = after.strip_prefix(',').map(|most| &most[digits(most)..]);
+        let counted = least > 0 && most.unwrap_or(after).starts_with('}');
         self.out.push_str(if counted { "{" } else { r"\{" });
     }
+}
+
+/// Length of `:alpha:]` after a bracket, or 0. Whatever is named, it is no longer than the name of
+/// a class, lest many brackets take quadratic time.
+fn named_class_length(rest: &str) -> usize {
+    const LONGEST_NAME: usize = ":^xdigit".len();
+    let Some(name) = rest.strip_prefix(':') else { return 0 };
+    let name = &name.as_bytes()[..name.len().min(LONGEST_NAME + 2)];
+    name.windows(2).position(|end| end == b":]").map_or(0, |end| 1 + end + 2)
 }
 
 /// Length of `L` or `{Greek}` after `\p`.
@@ -269,6 +276,22 @@ mod tests {
     fn a_named_newline_is_tried_line_by_line() {
         check(r"a\n", &expect![[r"a\n by-line"]]);
         check(r"\x41", &expect![[r"\x41 by-line"]]);
+    }
+
+    #[test]
+    fn flags_and_named_classes_end_soon_or_are_none() {
+        check("(?i:a)(?P<n>b)(?x:c)(?", &expect!["(?i:a)(?P<n>b)(?x:c)(?"]);
+        check("[[:^xdigit:]]", &expect![[r"[[[:^xdigit:]]&&[^\n]] invalid"]]);
+        check("[[:not-a-name:]]", &expect![[r"[\[:not-a-name:]]"]]);
+    }
+
+    #[test]
+    fn nothing_takes_quadratic_time() {
+        // At a look to the end for each repetition, each of these would take an hour.
+        for piece in ["(", "(?", "(?i", "[", "[[:", "{", "a{1,", r"\p{", r"\Q"] {
+            let text = piece.repeat(300_000);
+            assert!(rewrite(&text).regex.len() >= 300_000, "{piece}");
+        }
     }
 
     #[test]

@@ -1,14 +1,31 @@
 //! From blocks of lines to increments of aggregates. Never reads files.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dtail_protocol::{Mode, Request};
-use dtail_query::{Aggregator, LogFormat, Query};
+use dtail_query::{Aggregator, Groups, LogFormat, Query};
 use dtail_search::{Pattern, lines};
 
 use crate::outlet::Outlet;
 use crate::{Output, RequestError, Settings};
+
+/// Groups may have grown by so much when so many lines or bytes were taken in since they were last
+/// measured.
+const UNMEASURED_LINES: u64 = 16 * 1024;
+const UNMEASURED_BYTES: usize = 1 << 20;
+
+/// Keeps the groups of an interval below a limit.
+struct MemoryLimit {
+    /// Bytes; 0 means no limit.
+    limit: usize,
+    /// Groups that were measured; they come before those that the aggregator holds.
+    measured: Groups,
+    measured_at_line: u64,
+    unmeasured_bytes: usize,
+    strict: bool,
+}
 
 /// Aggregates lines and puts out increments.
 pub(crate) struct Aggregation {
@@ -23,6 +40,7 @@ pub(crate) struct Aggregation {
     interval: Duration,
     due: Instant,
     lines_aggregated: u64,
+    memory: MemoryLimit,
     /// A log format that does not exist, which DTail replaces by `generic`.
     replaced_format: Option<String>,
 }
@@ -59,6 +77,7 @@ impl Aggregation {
             interval,
             due: Instant::now() + first,
             lines_aggregated: 0,
+            memory: MemoryLimit::new(settings),
             replaced_format,
         })
     }
@@ -77,7 +96,8 @@ impl Aggregation {
     }
 
     /// Aggregates a block of whole lines.
-    pub(crate) fn take(&mut self, mut block: &[u8]) {
+    pub(crate) fn take(&mut self, mut block: &[u8], outlet: &mut Outlet<'_>) {
+        self.memory.unmeasured_bytes += block.len();
         if self.at_header
             && let Some(header) = lines(block).next()
         {
@@ -94,6 +114,7 @@ impl Aggregation {
                 }
             });
         });
+        self.memory.check(aggregator, *lines_aggregated, outlet);
     }
 
     /// Puts an increment out if an interval is over.
@@ -108,9 +129,11 @@ impl Aggregation {
         }
     }
 
-    /// Puts out the rest.
+    /// Puts out the rest, unless the request was given up: then it would be a part of the truth.
     pub(crate) fn finish(&mut self, outlet: &mut Outlet<'_>) {
-        self.flush(outlet);
+        if !outlet.summary.aborted {
+            self.flush(outlet);
+        }
         outlet.summary.matches += self.lines_aggregated;
     }
 
@@ -118,9 +141,61 @@ impl Aggregation {
         for warning in self.aggregator.take_warnings() {
             outlet.warn(warning);
         }
-        let increment = self.aggregator.take();
+        let increment = self.memory.take(&mut self.aggregator);
         if !increment.is_empty() {
             outlet.put(Output::Aggregate(increment));
+        }
+    }
+}
+
+impl MemoryLimit {
+    fn new(settings: &Settings) -> MemoryLimit {
+        let strict = settings.strict;
+        MemoryLimit {
+            limit: settings.max_query_memory,
+            measured: Groups::new(strict),
+            measured_at_line: 0,
+            unmeasured_bytes: 0,
+            strict,
+        }
+    }
+
+    /// Everything aggregated since the last call.
+    fn take(&mut self, aggregator: &mut Aggregator) -> Groups {
+        let mut groups = std::mem::replace(&mut self.measured, Groups::new(self.strict));
+        groups.merge(aggregator.take());
+        groups
+    }
+
+    /// Gives the request up when its groups have become too many.
+    fn check(&mut self, aggregator: &mut Aggregator, lines: u64, outlet: &mut Outlet<'_>) {
+        let is_due = lines - self.measured_at_line >= UNMEASURED_LINES
+            || self.unmeasured_bytes >= UNMEASURED_BYTES;
+        if self.limit == 0 || !is_due {
+            return;
+        }
+        self.measured_at_line = lines;
+        self.unmeasured_bytes = 0;
+        self.measured.merge(aggregator.take());
+        if self.measured.memory() > self.limit {
+            self.measured = Groups::new(self.strict);
+            let limit = Size(self.limit);
+            outlet.abort(format_args!(
+                "the groups of this query need more than the {limit} of memory of \
+                 Server.MaxQueryMemory: group by fewer different values or select fewer lines"
+            ));
+        }
+    }
+}
+
+/// A number of bytes for people.
+struct Size(usize);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes if bytes % (1 << 20) == 0 => write!(f, "{} MiB", bytes >> 20),
+            bytes => write!(f, "{bytes} bytes"),
         }
     }
 }

@@ -16,6 +16,13 @@ pub enum RequestError {
     Format(UnknownFormat),
     /// [`dtail_protocol::Mode::Map`] without a query.
     NoQuery,
+    /// Somebody from another machine names more files than one request may.
+    TooManyFiles {
+        /// Files and globs named.
+        named: usize,
+        /// Most that may be named.
+        limit: usize,
+    },
 }
 
 impl fmt::Display for RequestError {
@@ -25,6 +32,11 @@ impl fmt::Display for RequestError {
             RequestError::Query(err) => err.fmt(f),
             RequestError::Format(err) => err.fmt(f),
             RequestError::NoQuery => f.write_str("no query given, say what to select"),
+            RequestError::TooManyFiles { named, limit } => write!(
+                f,
+                "{named} files are named, more than the {limit} of Server.MaxGlobTargets: name \
+                 fewer"
+            ),
         }
     }
 }

@@ -4,29 +4,21 @@
 mod aggregation;
 mod error;
 mod outlet;
+mod permissions;
+mod permits;
 mod selection;
 mod session;
+mod settings;
 
 use dtail_protocol::{Diagnostic, LineBlock};
-use dtail_query::{Groups, HostFacts};
+use dtail_query::Groups;
 
+pub use dtail_lines::Access;
 pub use error::RequestError;
+pub use permissions::{BadRule, Permissions};
+pub use permits::Permits;
 pub use session::Session;
-
-/// What a session takes from the host's configuration and not from the request.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Facts for the query variables `$hostname`, `$timezone` and so on.
-    pub host: HostFacts,
-    /// Longest line in bytes; longer ones are cut into pieces of this size.
-    pub max_line_length: usize,
-    /// Log format of queries with `from` but without `logformat`.
-    pub default_log_format: String,
-    /// Most files one glob may name; the rest is dropped with a warning.
-    pub max_glob_targets: usize,
-    /// DTail's results byte for byte, where ours differ.
-    pub strict: bool,
-}
+pub use settings::{SessionLog, Settings};
 
 /// What a session puts out while it runs.
 #[derive(Debug)]

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use dtail_lines::FileError;
 use dtail_protocol::{Diagnostic, Severity, Summary};
 
-use crate::Output;
+use crate::{Output, SessionLog};
 
 /// Everything a session gives away goes through here.
 pub(crate) struct Outlet<'a> {
@@ -16,6 +17,7 @@ pub(crate) struct Outlet<'a> {
     cancel: &'a AtomicBool,
     deadline: Option<Instant>,
     receiver_is_gone: bool,
+    log: Option<SessionLog>,
     pub(crate) summary: Summary,
 }
 
@@ -24,13 +26,17 @@ impl<'a> Outlet<'a> {
         emit: &'a mut dyn FnMut(Output) -> ControlFlow<()>,
         cancel: &'a AtomicBool,
         deadline: Option<Instant>,
+        log: Option<SessionLog>,
     ) -> Outlet<'a> {
-        Outlet { emit, cancel, deadline, receiver_is_gone: false, summary: Summary::default() }
+        let summary = Summary::default();
+        Outlet { emit, cancel, deadline, receiver_is_gone: false, log, summary }
     }
 
-    /// Whether to stop reading: cancelled, out of time, or nobody listens.
+    /// Whether to stop reading: cancelled, aborted, out of time, or nobody
+    /// listens.
     pub(crate) fn is_closed(&self) -> bool {
         self.receiver_is_gone
+            || self.summary.aborted
             || self.cancel.load(Ordering::Relaxed)
             || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
@@ -51,9 +57,23 @@ impl<'a> Outlet<'a> {
     }
 
     /// Something that was asked for could not be read, or not to its end.
-    pub(crate) fn fail_file(&mut self, text: impl Display) {
+    pub(crate) fn fail_file(&mut self, err: &FileError) {
         self.summary.failed_files += 1;
+        self.log(err.secret().as_deref());
+        self.error(err);
+    }
+
+    /// The request is given up.
+    pub(crate) fn abort(&mut self, text: impl Display) {
+        self.summary.aborted = true;
         self.error(text);
+    }
+
+    /// Tells the operator of the host what the user must not know. It contains what the user typed.
+    pub(crate) fn log(&self, secret: Option<&str>) {
+        if let (Some(log), Some(secret)) = (&self.log, secret) {
+            log(&secret.replace(char::is_control, "\u{fffd}"));
+        }
     }
 
     fn diagnose(&mut self, severity: Severity, text: impl Display) {

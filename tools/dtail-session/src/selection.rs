@@ -6,8 +6,12 @@ use dtail_lines::Block;
 use dtail_protocol::{LineBlock, LineNumbers, Request};
 use dtail_search::{Pattern, Progress, Searcher, Selected, Wanted};
 
-use crate::Output;
 use crate::outlet::Outlet;
+use crate::{Output, Settings};
+
+/// Most bytes kept of lines that may turn out to be leading context. Who asks from another machine
+/// decides how many lines these are, so there must be a limit.
+const REMOTE_CONTEXT_BYTES: usize = 16 << 20;
 
 /// Selects lines and puts them out.
 pub(crate) struct Selection {
@@ -18,11 +22,13 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    pub(crate) fn new(pattern: Pattern, request: &Request) -> Selection {
+    pub(crate) fn new(pattern: Pattern, request: &Request, settings: &Settings) -> Selection {
         let numbers = !request.plain;
         let context = request.context;
         let (before, after, max) = (context.before, context.after, context.max);
-        let searcher = Searcher::new(pattern, Wanted { before, after, max, numbers });
+        let context_bytes = if settings.remote { REMOTE_CONTEXT_BYTES } else { 0 };
+        let wanted = Wanted { before, after, max, numbers, context_bytes };
+        let searcher = Searcher::new(pattern, wanted);
         Selection { searcher, numbers, last_size: 0 }
     }
 
@@ -56,7 +62,11 @@ impl Selection {
     }
 
     /// Adds what a source brought to the summary.
-    pub(crate) fn count(&self, progress: &Progress, outlet: &mut Outlet<'_>) {
+    pub(crate) fn count(&self, source: &str, progress: &Progress, outlet: &mut Outlet<'_>) {
+        if progress.lost_context() {
+            let limit = REMOTE_CONTEXT_BYTES >> 20;
+            outlet.warn(format_args!("lines before a match are cut to {limit} MiB: {source}"));
+        }
         outlet.summary.matches += progress.selected();
         if self.numbers {
             *outlet.summary.lines_read.get_or_insert(0) += progress.lines();

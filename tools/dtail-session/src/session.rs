@@ -7,24 +7,32 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use dtail_lines::{
-    Block, BlockReader, FileError, Filled, FollowEvent, FollowNotice, Follower, Limits, Target,
-    resolve,
+    Block, BlockReader, FileError, Filled, FollowEvent, FollowNotice, Follower, Limits, Site,
+    Target, resolve,
 };
 use dtail_protocol::{Context, LineBlock, LineNumbers, Mode, Request, Summary};
 use dtail_search::{Pattern, Progress, lines};
 
 use crate::aggregation::Aggregation;
 use crate::outlet::Outlet;
+use crate::permits::{Permit, Permits};
 use crate::selection::Selection;
 use crate::{Output, RequestError, Settings};
 
 /// How long to wait for standard input before looking whether to stop.
 const WAIT: Duration = Duration::from_millis(100);
 
+/// A block buffer with more room than this is given back while nothing happens, so that a thousand
+/// quiet follows need little memory.
+const IDLE_ROOM: usize = 16 * 1024;
+/// How long to wait for a permit before the user is told.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// A request whose pattern and query are known to be good.
 pub struct Session {
     request: Request,
     settings: Settings,
+    site: Site,
     work: Work,
 }
 
@@ -45,8 +53,13 @@ struct Source {
 }
 
 impl Session {
-    /// Compiles pattern and query; nothing is opened or read yet.
+    /// Compiles pattern and query; nothing is opened or read yet. The worst of patterns take a
+    /// second and 1 MiB of stack.
     pub fn new(request: Request, settings: Settings) -> Result<Session, RequestError> {
+        let (named, limit) = (request.files.len(), settings.max_glob_targets);
+        if settings.remote && named > limit {
+            return Err(RequestError::TooManyFiles { named, limit });
+        }
         let pattern = match &request.pattern {
             None => Pattern::literal(b""),
             Some(wanted) => {
@@ -60,20 +73,26 @@ impl Session {
             }
             None if request.mode == Mode::Map => return Err(RequestError::NoQuery),
             None if wants_bytes_only(&request) && !settings.strict => Work::Copy,
-            None => Work::Select(Selection::new(pattern, &request)),
+            None => Work::Select(Selection::new(pattern, &request, &settings)),
         };
-        Ok(Session { request, settings, work })
+        let site = Site {
+            access: settings.access.clone(),
+            has_stdin: !settings.remote,
+            journalctl: settings.journalctl.clone(),
+        };
+        Ok(Session { request, settings, site, work })
     }
 
-    /// Does the work on the calling thread until the input ends, `cancel` is set (noticed within
-    /// 100 ms), the time is over, or `emit` returns `Break` because the receiver is gone.
+    /// Does the work on the calling thread, for which 256 KiB of stack are enough, until the input
+    /// ends, `cancel` is set (noticed within 100 ms), the time is over, a limit is reached, or
+    /// `emit` returns `Break` because the receiver is gone.
     pub fn run(
         mut self,
         cancel: &AtomicBool,
         emit: &mut dyn FnMut(Output) -> ControlFlow<()>,
     ) -> Summary {
         let deadline = self.request.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut outlet = Outlet::new(emit, cancel, deadline);
+        let mut outlet = Outlet::new(emit, cancel, deadline, self.settings.log.clone());
         if let Work::Aggregate(aggregation) = &mut self.work {
             aggregation.start(&mut outlet);
         }
@@ -91,25 +110,32 @@ impl Session {
     fn read_all(&mut self, outlet: &mut Outlet<'_>) {
         let mut block = Block::default();
         for argument in std::mem::take(&mut self.request.files) {
-            let found = match resolve(&argument, self.settings.max_glob_targets) {
+            if outlet.is_closed() {
+                return;
+            }
+            let found = match resolve(&argument, self.settings.max_glob_targets, &self.site) {
                 Ok(found) => found,
                 Err(err) => {
-                    outlet.fail_file(err);
+                    outlet.fail_file(&err);
                     continue;
                 }
             };
+            outlet.log(found.withheld.as_deref());
             if found.dropped > 0 {
                 let (glob, dropped) = (argument.to_string_lossy().into_owned(), found.dropped);
                 outlet.warn(FollowNotice::Dropped { glob, dropped });
             }
             for target in &found.targets {
-                if outlet.is_closed() {
+                let permits = self.settings.file_permits.clone();
+                let Some(permit) = wait_for_permit(permits.as_deref(), "MaxConcurrentCats", outlet)
+                else {
                     return;
-                }
+                };
                 match self.read(target, &mut block, outlet) {
                     Ok(()) => outlet.summary.files += 1,
-                    Err(err) => outlet.fail_file(err),
+                    Err(err) => outlet.fail_file(&err),
                 }
+                drop(permit);
             }
         }
     }
@@ -121,7 +147,7 @@ impl Session {
         block: &mut Block,
         outlet: &mut Outlet<'_>,
     ) -> Result<(), FileError> {
-        let mut reader = BlockReader::open(target, self.settings.max_line_length)?;
+        let mut reader = BlockReader::open(target, &self.site, self.settings.max_line_length)?;
         let mut source = Source { id: target.source.clone(), ..Source::default() };
         let result = loop {
             if source.progress.is_done() || outlet.is_closed() {
@@ -148,8 +174,14 @@ impl Session {
     fn follow(&mut self, outlet: &mut Outlet<'_>) {
         let max_line_length = self.settings.max_line_length;
         let max_glob_targets = self.settings.max_glob_targets;
-        let limits = Limits { max_line_length, max_glob_targets };
-        let mut follower = Follower::new(&self.request.files, limits);
+        let max_targets = if self.settings.remote { max_glob_targets } else { usize::MAX };
+        let limits = Limits { max_line_length, max_glob_targets, max_targets };
+        let permits = self.settings.file_permits.clone();
+        let Some(_permit) = wait_for_permit(permits.as_deref(), "MaxConcurrentTails", outlet)
+        else {
+            return;
+        };
+        let mut follower = Follower::new(&self.request.files, limits, self.site.clone());
         let mut sources: Vec<Source> = Vec::new();
         let mut block = Block::default();
         while !outlet.is_closed() {
@@ -165,8 +197,15 @@ impl Session {
                         follower.finish_stream(stream);
                     }
                 }
-                FollowEvent::Notice(FollowNotice::Failed(err)) => outlet.fail_file(err),
-                FollowEvent::Notice(notice) => outlet.warn(notice),
+                FollowEvent::Notice(FollowNotice::Failed(err)) => outlet.fail_file(&err),
+                FollowEvent::Notice(FollowNotice::Withheld(secret)) => outlet.log(Some(&secret)),
+                FollowEvent::Notice(notice) => {
+                    if let FollowNotice::Waiting(err) = &notice {
+                        outlet.log(err.secret().as_deref());
+                    }
+                    outlet.warn(notice);
+                }
+                FollowEvent::Idle if block.bytes.capacity() > IDLE_ROOM => block = Block::default(),
                 FollowEvent::Idle => {}
                 FollowEvent::Ended => break,
             }
@@ -208,7 +247,7 @@ impl Work {
                 if begins {
                     aggregation.start_source();
                 }
-                aggregation.take(&block.bytes);
+                aggregation.take(&block.bytes, outlet);
             }
         }
     }
@@ -222,9 +261,31 @@ impl Work {
 
     fn end_source(&self, source: &Source, outlet: &mut Outlet<'_>) {
         if let Work::Select(selection) = self {
-            selection.count(&source.progress, outlet);
+            selection.count(&source.id, &source.progress, outlet);
         }
     }
+}
+
+/// Waits for a permit, if files are rationed, and tells the user of `key` when that takes long.
+/// `None` when it is no longer wanted.
+fn wait_for_permit<'a>(
+    permits: Option<&'a Permits>,
+    key: &str,
+    outlet: &mut Outlet<'_>,
+) -> Option<Permit<'a>> {
+    if outlet.is_closed() {
+        return None;
+    }
+    let Some(permits) = permits else { return Some(Permit::unrationed()) };
+    let start = Instant::now();
+    let mut told = false;
+    permits.acquire(|| {
+        if !told && start.elapsed() >= PATIENCE {
+            told = true;
+            outlet.warn(format_args!("waiting until others are done (Server.{key})"));
+        }
+        outlet.is_closed()
+    })
 }
 
 /// Whether nobody would notice if lines were not looked at.
@@ -233,5 +294,7 @@ fn wants_bytes_only(request: &Request) -> bool {
     request.mode == Mode::Cat && request.plain && request.pattern.is_none() && unlimited
 }
 
+#[cfg(test)]
+mod server_tests;
 #[cfg(test)]
 mod tests;

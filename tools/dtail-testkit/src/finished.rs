@@ -72,7 +72,8 @@ impl Finished {
         self
     }
 
-    pub(crate) fn report(&self) -> String {
+    /// Everything there is to tell about it.
+    pub fn report(&self) -> String {
         let status = match self.status {
             Some(status) => match status.signal() {
                 Some(signal) => format!("killed by signal {signal}"),

@@ -7,10 +7,16 @@ pub mod inputs;
 mod program;
 mod running;
 mod scratch;
+mod server;
+mod siblings;
+mod sshd;
 mod wait;
 
 pub use finished::Finished;
 pub use program::{Program, Stdin};
 pub use running::{Running, Signal};
 pub use scratch::Scratch;
+pub use server::Server;
+pub use siblings::sibling;
+pub use sshd::Sshd;
 pub use wait::wait_until;

@@ -19,6 +19,8 @@ pub enum Stdin {
     Null,
     /// A pipe with these bytes, then the end.
     Bytes(Vec<u8>),
+    /// A pipe with these bytes, which then stays open as long as the program runs.
+    Held(Vec<u8>),
     /// A pipe that stays open and silent as long as the program runs.
     Silent,
 }
@@ -30,7 +32,9 @@ pub enum Stdin {
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
+    /// The scratch folder.
     dir: PathBuf,
+    working_dir: PathBuf,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     stdin: Stdin,
@@ -43,6 +47,7 @@ impl Program {
         Program {
             path: path.as_ref().to_owned(),
             dir: scratch.path().to_owned(),
+            working_dir: scratch.path().to_owned(),
             arguments: Vec::new(),
             environment: Vec::new(),
             stdin: Stdin::Null,
@@ -53,6 +58,17 @@ impl Program {
     /// Appends arguments.
     pub fn args(mut self, arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Program {
         self.arguments.extend(arguments.into_iter().map(|it| it.as_ref().to_owned()));
+        self
+    }
+
+    /// Appends an argument.
+    pub fn arg(self, argument: impl AsRef<OsStr>) -> Program {
+        self.args([argument])
+    }
+
+    /// Sets the working directory.
+    pub fn dir(mut self, dir: &Path) -> Program {
+        self.working_dir = dir.to_owned();
         self
     }
 
@@ -107,7 +123,7 @@ impl Program {
     #[track_caller]
     fn start(self, stdout: Stdio, reads_stdout: bool) -> Running {
         let mut command = Command::new(&self.path);
-        command.args(&self.arguments).current_dir(&self.dir);
+        command.args(&self.arguments).current_dir(&self.working_dir);
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"DTAIL_") {
                 command.env_remove(name);
@@ -119,12 +135,16 @@ impl Program {
         command.stdout(stdout).stderr(Stdio::piped());
         command.stdin(match self.stdin {
             Stdin::Null => Stdio::null(),
-            Stdin::Bytes(_) | Stdin::Silent => Stdio::piped(),
+            Stdin::Bytes(_) | Stdin::Held(_) | Stdin::Silent => Stdio::piped(),
         });
         let shown = self.shown();
         let mut child = command.spawn().unwrap_or_else(|err| panic!("cannot start {shown}: {err}"));
         let is_fed = matches!(self.stdin, Stdin::Bytes(_));
         let mut stdin = child.stdin.take();
+        if let (Stdin::Held(bytes), Some(pipe)) = (&self.stdin, &mut stdin) {
+            // No more than a pipe holds, so that this does not wait.
+            drop(pipe.write_all(bytes));
+        }
         if let (Stdin::Bytes(bytes), Some(mut pipe)) = (self.stdin, stdin.take_if(|_| is_fed)) {
             // The program may leave before it has read all; that is its own affair.
             thread::spawn(move || drop(pipe.write_all(&bytes)));

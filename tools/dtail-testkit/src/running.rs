@@ -77,6 +77,11 @@ impl Running {
         self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether the program has closed its standard error, most likely by ending.
+    pub fn has_closed_stderr(&self) -> bool {
+        self.readers.last().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Waits until `condition` holds for what the program has said to standard error so far.
     #[track_caller]
     pub fn wait_for_stderr(

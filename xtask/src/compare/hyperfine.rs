@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use xshell::{Cmd, cmd};
 
+use crate::child::{Cpu, piped};
 use crate::compare::statistics::median;
 use crate::ctx::Ctx;
 use crate::words;
@@ -67,12 +70,50 @@ pub(crate) fn command<'a>(
     )
 }
 
+/// Runs a round's `command`: every arm's run, in the order of `arms`; nothing when it took longer
+/// than `limit`.
+pub(crate) fn round(
+    ctx: &Ctx,
+    command: &mut Command,
+    arms: &[Arm],
+    export: &Path,
+    limit: Duration,
+) -> Result<Option<Vec<Measurement>>> {
+    let running = ctx.children.spawn(piped(command).stdout(Stdio::null()))?;
+    let finished = running.finish(Some(limit), |_| {})?;
+    if finished.timed_out {
+        return Ok(None);
+    }
+    anyhow::ensure!(finished.code == 0, "hyperfine failed: {}", finished.stderr.trim());
+    let mut results = read(export)?;
+    let of = |arm: &Arm| results.remove(arm.name).context("hyperfine left out an arm");
+    arms.iter().map(of).collect::<Result<Vec<_>>>().map(Some)
+}
+
 /// Reads one round's export: arm name → its single run.
-pub(crate) fn read(export: &Path) -> Result<BTreeMap<String, Measurement>> {
+fn read(export: &Path) -> Result<BTreeMap<String, Measurement>> {
     let context = || format!("cannot read hyperfine's {}", export.display());
     let bytes = std::fs::read(export).with_context(context)?;
     let export: Export = serde_json::from_slice(&bytes).with_context(context)?;
     Ok(export.results.into_iter().map(|result| (result.command.clone(), result)).collect())
+}
+
+/// One run that our own driver made, as hyperfine would state it. Times in seconds.
+pub(crate) fn single(command: &str, wall: f64, cpu: Cpu, code: i32) -> Measurement {
+    Measurement {
+        command: command.to_owned(),
+        mean: wall,
+        stddev: None,
+        median: wall,
+        user: cpu.user,
+        system: cpu.system,
+        min: wall,
+        max: wall,
+        times: vec![wall],
+        memory_usage_byte: Vec::new(),
+        exit_codes: vec![Some(code)],
+        parameters: BTreeMap::new(),
+    }
 }
 
 /// Pools single runs of one arm into one result, in the order they were made.
@@ -104,19 +145,9 @@ mod tests {
 
     #[test]
     fn pooled_runs_have_hyperfines_fields() {
-        let run = |time: f64| Measurement {
-            command: "x".into(),
-            mean: time,
-            stddev: None,
-            median: time,
-            user: time / 2.0,
-            system: 0.0,
-            min: time,
-            max: time,
-            times: vec![time],
-            memory_usage_byte: vec![7],
-            exit_codes: vec![Some(0)],
-            parameters: BTreeMap::new(),
+        let run = |time: f64| {
+            let cpu = Cpu { user: time / 2.0, system: 0.0 };
+            Measurement { memory_usage_byte: vec![7], ..single("x", time, cpu, 0) }
         };
         let pooled = pool("dcat x", &[run(1.0), run(2.0), run(6.0)], "pgo");
         assert_eq!((pooled.mean, pooled.median, pooled.min, pooled.max), (3.0, 2.0, 1.0, 6.0));

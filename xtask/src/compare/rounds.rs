@@ -15,8 +15,7 @@ use crate::fault::{Fault, refuse};
 use crate::progress::Progress;
 use crate::random::Random;
 use crate::toolchain::Hyperfine;
-use crate::workload::case::Job;
-use crate::workload::inputs::Inputs;
+use crate::workload::case::{Job, Scene};
 use crate::workload::{Case, Kind, Measure, Workloads};
 use crate::{atomic, digest, words};
 
@@ -30,10 +29,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) ctx: &'a Ctx,
     pub(crate) hyperfine: &'a Hyperfine,
     pub(crate) workloads: &'a Workloads,
-    pub(crate) inputs: &'a Inputs,
+    pub(crate) scene: Scene<'a>,
     pub(crate) rounds: u32,
-    /// The options that `run-case` needs to find the same inputs.
-    pub(crate) case_options: Vec<String>,
 }
 
 /// The result for one case.
@@ -77,12 +74,20 @@ pub(crate) struct Comparison {
     pub(crate) means: Vec<Mean>,
 }
 
-/// The hyperfine commands of the first round, for `--dry-run`.
-pub(crate) fn first_round(setup: &Setup<'_>) -> Result<Vec<String>> {
+/// The commands of the first round, for `--dry-run`; `run_case` spells that of a case which our
+/// own driver runs.
+pub(crate) fn first_round(
+    setup: &Setup<'_>,
+    run_case: &dyn Fn(&Job<'_>, &Path) -> String,
+) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     each_case(setup, |tool, case| {
         let runner = Runner::new(setup, tool, case)?;
-        lines.push(words::of(&runner.command(&[0, 1, 2])?.into()));
+        if case.has_company() {
+            lines.extend(runner.programs.iter().map(|program| run_case(&runner.job, program)));
+        } else {
+            lines.push(words::of(&runner.command(&[0, 1, 2])?.into()));
+        }
         Ok(())
     })?;
     Ok(lines)
@@ -149,25 +154,30 @@ struct Runner<'a> {
     setup: &'a Setup<'a>,
     job: Job<'a>,
     arms: Vec<Arm>,
+    /// The programs of the arms.
+    programs: Vec<PathBuf>,
     export: PathBuf,
 }
 
 impl<'a> Runner<'a> {
     fn new(setup: &'a Setup<'a>, tool: &'a str, case: &'a Case) -> Result<Self> {
-        let job = Job { ctx: setup.ctx, tool, case, inputs: setup.inputs };
-        let arms = ARMS.map(|(name, folder)| {
-            let program = setup.ctx.out_dir.join("arms").join(folder).join(tool);
-            Ok(Arm { name, words: arm_words(setup, &job, &program)? })
-        });
+        let job = Job { ctx: setup.ctx, tool, case, scene: setup.scene };
+        let program = |folder| setup.ctx.out_dir.join("arms").join(folder).join(tool);
+        let programs: Vec<PathBuf> = ARMS.iter().map(|(_, folder)| program(folder)).collect();
+        let args = job.args(None)?;
+        let arm = |(name, program): (&'static str, &PathBuf)| {
+            let program = std::iter::once(program.display().to_string());
+            Arm { name, words: program.chain(args.iter().cloned()).collect() }
+        };
+        let arms = ARMS.iter().map(|(name, _)| *name).zip(&programs).map(arm).collect();
         let export = setup.ctx.out_dir.join("hyperfine").join("round.json");
-        Ok(Self { setup, job, arms: arms.into_iter().collect::<Result<_>>()?, export })
+        Ok(Self { setup, job, arms, programs, export })
     }
 
     fn command(&self, order: &[usize]) -> Result<xshell::Cmd<'a>> {
         let arms: Vec<&Arm> = order.iter().map(|index| &self.arms[*index]).collect();
         let (ctx, path) = (self.setup.ctx, &self.setup.hyperfine.path);
-        let stdin = if self.job.case.growing.is_some() { None } else { self.job.stdin()? };
-        Ok(hyperfine::command(ctx, path, &arms, stdin, &self.export))
+        Ok(hyperfine::command(ctx, path, &arms, self.job.stdin()?, &self.export))
     }
 
     fn run(&self, progress: &mut Progress) -> Result<CaseResult> {
@@ -177,7 +187,8 @@ impl<'a> Runner<'a> {
         atomic::fresh_dir(&self.job.scratch())?;
         for round in 0..=self.setup.rounds {
             random.shuffle(&mut order);
-            let measured = self.round(&order)?;
+            let company = self.job.case.has_company();
+            let measured = if company { self.drive(&order)? } else { self.round(&order)? };
             // The first round warms the page cache and is dropped.
             if round > 0 {
                 for (index, measurement) in measured.into_iter().enumerate() {
@@ -192,19 +203,14 @@ impl<'a> Runner<'a> {
     /// Runs every arm once; results in the order of the arms.
     fn round(&self, order: &[usize]) -> Result<Vec<Measurement>> {
         let Job { ctx, tool, case, .. } = &self.job;
-        let mut command = std::process::Command::from(self.command(order)?);
-        let running = ctx.children.spawn(crate::child::piped(&mut command).stdout(null()))?;
         let limit = Duration::from_secs(case.timeout_s) * self.arms.len() as u32;
-        let finished = running.finish(Some(limit), |_| {})?;
-        if finished.timed_out {
+        let mut command = std::process::Command::from(self.command(order)?);
+        let measured = hyperfine::round(ctx, &mut command, &self.arms, &self.export, limit)?;
+        let Some(measured) = measured else {
             let text = format!("{tool}, case {}: a round took longer than {limit:?}", case.name);
             return Err(refuse(Fault::Regression, text));
-        }
-        anyhow::ensure!(finished.code == 0, "hyperfine failed: {}", finished.stderr.trim());
-        let mut results = hyperfine::read(&self.export)?;
-        let mut measured = Vec::new();
-        for arm in &self.arms {
-            let result = results.remove(arm.name).context("hyperfine left out an arm")?;
+        };
+        for (arm, result) in self.arms.iter().zip(&measured) {
             let code = result.exit_codes.first().copied().flatten();
             if !code.is_some_and(|code| case.exit.contains(&code)) {
                 return Err(refuse(
@@ -215,9 +221,27 @@ impl<'a> Runner<'a> {
                     ),
                 ));
             }
-            measured.push(result);
         }
         Ok(measured)
+    }
+
+    /// The same with our own driver, for a case with something beside it: the program's own times,
+    /// without those of its company.
+    fn drive(&self, order: &[usize]) -> Result<Vec<Measurement>> {
+        let Job { tool, case, .. } = &self.job;
+        let mut measured: Vec<Option<Measurement>> = vec![None; self.arms.len()];
+        for index in order {
+            let arm = &self.arms[*index];
+            let outcome = self.job.run(&self.programs[*index], None)?;
+            if let Some(fault) = outcome.fault(case) {
+                let text = format!("{tool}, case {}: the {} program {fault}", case.name, arm.name);
+                return Err(refuse(Fault::Regression, text));
+            }
+            let wall = outcome.wall.as_secs_f64();
+            measured[*index] =
+                Some(hyperfine::single(arm.name, wall, outcome.cpu, outcome.effect.code));
+        }
+        measured.into_iter().collect::<Option<_>>().context("an arm was left out")
     }
 
     fn judge(&self, runs: &[Vec<Measurement>]) -> Result<CaseResult> {
@@ -255,28 +279,11 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// The words hyperfine runs: the program itself, or, for a case with a growing file, our own
-/// driver, which costs every arm the same.
-fn arm_words(setup: &Setup<'_>, job: &Job<'_>, program: &Path) -> Result<Vec<String>> {
-    let program = program.display().to_string();
-    if job.case.growing.is_none() {
-        return Ok(std::iter::once(program).chain(job.args()?).collect());
-    }
-    let driver = std::env::current_exe().context("cannot find this program")?;
-    let head = [driver.display().to_string(), "run-case".to_owned()];
-    let tail = [job.tool.to_owned(), job.case.name.clone(), "--bin".to_owned(), program];
-    Ok(head.into_iter().chain(tail).chain(setup.case_options.iter().cloned()).collect())
-}
-
 fn value(case: &Case, run: &Measurement) -> f64 {
     match case.measure {
         Measure::Wall => run.times.first().copied().unwrap_or(run.mean),
         Measure::Cpu => run.user + run.system,
     }
-}
-
-fn null() -> std::process::Stdio {
-    std::process::Stdio::null()
 }
 
 /// A number that belongs to the case and not to its place in the list.

@@ -14,7 +14,8 @@ use crate::flags;
 use crate::profile::profdata;
 use crate::progress::Progress;
 use crate::toolchain::Toolchain;
-use crate::workload::case::{Effect, Job};
+use crate::workload::case::{Effect, Job, Scene};
+use crate::workload::fixture::Companions;
 use crate::workload::inputs::Inputs;
 use crate::workload::{Case, Kind, Workloads};
 use crate::{atomic, child};
@@ -98,6 +99,8 @@ pub(crate) fn train(
     let runs = |case: &Case| u64::from(case.repeat * iterations) + 1;
     let steps = workloads.tools.iter().flat_map(|t| t.cases(Kind::Train)).map(runs).sum();
     let mut progress = Progress::new("train", steps);
+    let companions = Companions::of(baseline);
+    let scene = Scene { inputs, servers: &workloads.servers, companions: &companions };
     let mut tools = Vec::new();
     for workload in &workloads.tools {
         let tool = &workload.tool;
@@ -113,7 +116,7 @@ pub(crate) fn train(
         let mut cases = Vec::new();
         for case in workload.cases(Kind::Train) {
             progress.say(&format!("{tool} {}", case.name));
-            let job = Job { ctx, tool, case, inputs };
+            let job = Job { ctx, tool, case, scene };
             let trainer = Trainer { job, raw_dir: &raw_dir, judge: &judge };
             cases.push(trainer.train(plain, program, iterations, &mut progress)?);
         }
@@ -167,7 +170,7 @@ impl Trainer<'_> {
         let mut training = CaseTraining {
             name: case.name.clone(),
             weight: case.weight,
-            args: case.args.clone(),
+            args: self.job.args(None)?,
             exit: case.exit.clone(),
             runs: case.repeat * iterations,
             retries: 0,
@@ -275,10 +278,12 @@ mod tests {
         let case: Case =
             toml::from_str("name = \"c\"\nkind = \"train\"\nargs = []\ntimeout_s = 2").unwrap();
         let inputs = Inputs(std::collections::BTreeMap::new());
+        let (servers, companions) = (std::collections::BTreeMap::new(), Companions::default());
+        let scene = Scene { inputs: &inputs, servers: &servers, companions: &companions };
         let raw_dir = raw_dir(&ctx);
         atomic::fresh_dir(&raw_dir).unwrap();
         atomic::fresh_dir(&ctx.out_dir.join("quarantine")).unwrap();
-        let job = Job { ctx: &ctx, tool: "t", case: &case, inputs: &inputs };
+        let job = Job { ctx: &ctx, tool: "t", case: &case, scene };
         let judge = |path: &Path| {
             let bytes = std::fs::read(path).unwrap();
             (bytes == b"zero\n").then(|| "left a bad profile: all its counts are zero".to_owned())

@@ -1,19 +1,22 @@
 //! From raw profiles to merged ones: per case, then per tool with the cases' weights, then, for
 //! one build of the whole family, over the tools. Refuses whatever was not trained.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::ctx::{Artefact, Ctx};
 use crate::digest;
 use crate::fault::{Fault, refuse};
 use crate::profile::collect::{CaseTraining, ToolTraining, Training};
-use crate::profile::facts::{Facts, demangle};
+use crate::profile::facts::{Facts, Key, demangle};
 use crate::profile::profdata;
+use crate::profile::share::{self, Share};
 use crate::progress::Progress;
 use crate::toolchain::Toolchain;
+use crate::workload::{Workload, Workloads};
 
 /// Weights are whole numbers; this is the weight of an average case, so that ratios of totals
 /// are kept to better than one percent.
@@ -73,16 +76,26 @@ impl Artefact for Profiles {
 }
 
 /// Merges what training collected, tool by tool.
-pub(crate) fn merge(ctx: &Ctx, toolchain: &Toolchain, training: &Training) -> Result<Profiles> {
+pub(crate) fn merge(
+    ctx: &Ctx,
+    toolchain: &Toolchain,
+    workloads: &Workloads,
+    training: &Training,
+) -> Result<Profiles> {
     let steps = training.tools.iter().map(|tool| tool.cases.len() as u64).sum();
     let mut progress = Progress::new("merge", steps);
-    let one = |tool| merge_tool(ctx, toolchain, tool, &mut progress);
+    let one = |training: &ToolTraining| {
+        let workload = workloads.tools.iter().find(|workload| workload.tool == training.tool);
+        let workload = workload.with_context(|| format!("no workload for {}", training.tool))?;
+        merge_tool(ctx, toolchain, workload, training, &mut progress)
+    };
     Ok(Profiles(training.tools.iter().map(one).collect::<Result<_>>()?))
 }
 
 fn merge_tool(
     ctx: &Ctx,
     toolchain: &Toolchain,
+    workload: &Workload,
     training: &ToolTraining,
     progress: &mut Progress,
 ) -> Result<Profile> {
@@ -93,29 +106,15 @@ fn merge_tool(
     for case in &training.cases {
         progress.say(&format!("{tool} {}", case.name));
         let path = dir.join("cases").join(format!("{tool}.{}.profdata", case.name));
-        for raw in &case.raw {
-            // Each file by itself, because llvm-profdata takes an empty one without a word.
-            if std::fs::metadata(raw)?.len() == 0 {
-                return Err(refuse(
-                    Fault::Training,
-                    format!(
-                        "{}: the profile is empty (0 bytes); run again with --from train",
-                        raw.display()
-                    ),
-                ));
-            }
-        }
-        profdata::run(ctx, Fault::Training, &path, |output| {
-            profdata::merge_command(ctx, &toolchain.profdata, &case.raw, output)
-        })?;
-        let facts = profdata::facts(ctx, toolchain, Fault::Training, &path)?;
-        let fault = facts.trained_on(&keys);
-        if let Some(fault) = fault {
-            return Err(refuse(
-                Fault::Training,
-                format!("{tool}, case {}: the profile is refused: {fault}", case.name),
-            ));
-        }
+        let facts = merge_case(ctx, toolchain, tool, case, &keys, &path)?;
+        let rules = workload.case(&case.name)?;
+        judge(
+            workload,
+            &format!("{tool}, case {}", case.name),
+            &facts,
+            &rules.max_share,
+            &rules.expect_hot,
+        )?;
         merged.push((case, path, facts));
         progress.step();
     }
@@ -129,11 +128,61 @@ fn merge_tool(
         profdata::weighted_command(ctx, &toolchain.profdata, &inputs, output)
     })?;
     let facts = profdata::facts(ctx, toolchain, Fault::Quality, &path)?;
+    judge(workload, tool, &facts, &workload.max_share, &workload.expect_hot)?;
     let cases = merged.into_iter().zip(weights).map(|((case, _, facts), merge_weight)| {
         let (counted, total) = (facts.counted(), facts.total());
         CaseProfile { training: case.clone(), counted, total, merge_weight }
     });
     describe(tool, path, &facts, cases.collect())
+}
+
+/// Merges the raw profiles of one case into `path`; all must be the program's that has `keys`.
+fn merge_case(
+    ctx: &Ctx,
+    toolchain: &Toolchain,
+    tool: &str,
+    case: &CaseTraining,
+    keys: &BTreeSet<Key>,
+    path: &Path,
+) -> Result<Facts> {
+    for raw in &case.raw {
+        // Each file by itself, because llvm-profdata takes an empty one without a word.
+        if std::fs::metadata(raw)?.len() == 0 {
+            return Err(refuse(
+                Fault::Training,
+                format!(
+                    "{}: the profile is empty (0 bytes); run again with --from train",
+                    raw.display()
+                ),
+            ));
+        }
+    }
+    profdata::run(ctx, Fault::Training, path, |output| {
+        profdata::merge_command(ctx, &toolchain.profdata, &case.raw, output)
+    })?;
+    let facts = profdata::facts(ctx, toolchain, Fault::Training, path)?;
+    if let Some(fault) = facts.trained_on(keys) {
+        return Err(refuse(
+            Fault::Training,
+            format!("{tool}, case {}: the profile is refused: {fault}", case.name),
+        ));
+    }
+    Ok(facts)
+}
+
+/// Refuses a profile that the workload's rules about shares forbid.
+fn judge(
+    workload: &Workload,
+    whose: &str,
+    facts: &Facts,
+    max_share: &[Share],
+    expect_hot: &[Share],
+) -> Result<()> {
+    let file = format!("workloads/{}.toml", workload.tool);
+    match share::fault(whose, &file, facts, max_share, expect_hot) {
+        Some(fault) => Err(refuse(Fault::Quality, fault)),
+        None => Ok(()),
+    }
 }
 
 /// The last word on a merged profile: it has counts, and some of the tool's own code ran.

@@ -7,4 +7,5 @@ pub(crate) mod facts;
 pub(crate) mod manifest;
 pub(crate) mod merge;
 pub(crate) mod profdata;
+pub(crate) mod share;
 pub(crate) mod store;

@@ -40,7 +40,10 @@ fn run(ctx: &Ctx, step: &str) -> Result<()> {
             toolchain::cargo_component(ctx, "clippy", "clippy")?;
             cmd!(sh, "cargo clippy --workspace --all-targets --locked -- --deny warnings")
         }
-        "test" => cmd!(sh, "cargo test --workspace --locked --no-fail-fast"),
+        "test" => {
+            toolchain::openssh(ctx)?;
+            cmd!(sh, "cargo test --workspace --locked --no-fail-fast")
+        }
         "tidy" => return tidy::tidy(),
         _ => return ci_gates::run(ctx),
     };

@@ -17,6 +17,11 @@ use crate::toolchain::{Compiler, llvm_bin};
 
 /// The tool of the tiny run: small, and its cases are many.
 const TOOL: &str = "dgrep";
+/// Its inputs, in lines.
+const TINY: &str = "2000";
+/// The tool whose profile may not be made of handshakes, and a size at which it is not.
+const SERVER: &str = "dserver";
+const ENOUGH: &str = "60000";
 
 /// The folders of the tiny run.
 struct Gates<'a> {
@@ -51,6 +56,7 @@ pub(crate) fn run(ctx: &Ctx) -> Result<()> {
     for flags in ["-O", ""] {
         gates.expect("foreign flags", Fault::Toolchain.code(), &["pgo"], &[(variable, flags)])?;
     }
+    gates.train_a_server()?;
     eprintln!("   every gate held");
     Ok(())
 }
@@ -176,14 +182,31 @@ impl Gates<'_> {
         Ok(())
     }
 
+    /// A server, driven by real clients: refused while it is given so little to do that most of
+    /// its work is handshakes, trained and compared when it has enough.
+    fn train_a_server(&self) -> Result<()> {
+        for (what, code, size) in [
+            ("a server trained to shake hands", Fault::Quality.code(), TINY),
+            ("a trained server", 0, ENOUGH),
+        ] {
+            let all = self.words_of(SERVER, size, &["pgo"]);
+            self.expect_all(what, code, &all, &[])?;
+        }
+        Ok(())
+    }
+
     /// The whole command line of one command of the tiny pipeline.
     fn words(&self, words: &[&str]) -> Vec<String> {
-        let mut all = vec![words[0].to_owned(), TOOL.to_owned()];
+        self.words_of(TOOL, TINY, words)
+    }
+
+    fn words_of(&self, tool: &str, data_size: &str, words: &[&str]) -> Vec<String> {
+        let mut all = vec![words[0].to_owned(), tool.to_owned()];
         all.push(format!("--out-dir={}", self.out_dir.display()));
         all.push(format!("--profile-dir={}", self.profile_dir.display()));
         all.push("--cargo-profile=dist-quick".to_owned());
         if words[0].starts_with("pgo") {
-            all.extend(["--data-size=2000", "--iterations=2"].map(str::to_owned));
+            all.extend([format!("--data-size={data_size}"), "--iterations=2".to_owned()]);
         }
         if words[0] == "pgo" {
             all.push("--rounds=3".to_owned());
@@ -194,8 +217,11 @@ impl Gates<'_> {
 
     /// Runs one command of the tiny pipeline and compares its exit code.
     fn expect(&self, what: &str, code: u8, words: &[&str], env: &[(&str, &str)]) -> Result<()> {
-        let all = self.words(words);
-        let (got, stderr) = self.xtask(&all, env)?;
+        self.expect_all(what, code, &self.words(words), env)
+    }
+
+    fn expect_all(&self, what: &str, code: u8, all: &[String], env: &[(&str, &str)]) -> Result<()> {
+        let (got, stderr) = self.xtask(all, env)?;
         anyhow::ensure!(
             got == i32::from(code),
             "{what}: `cargo xtask {}` exited with {got}, not {code}:\n{stderr}",

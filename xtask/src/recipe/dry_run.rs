@@ -11,10 +11,11 @@ use crate::ctx::Ctx;
 use crate::flags::{self, Flavour};
 use crate::profile::{collect, merge, profdata, store};
 use crate::recipe::pgo::case_options;
-use crate::recipe::plan::{Goal, Plan, selection};
+use crate::recipe::plan::{Goal, Plan, selection, with_companions};
 use crate::toolchain::{Compiler, Hyperfine, llvm_bin};
 use crate::words;
-use crate::workload::case::Job;
+use crate::workload::case::{Job, Scene};
+use crate::workload::fixture::Companions;
 use crate::workload::inputs::{Input, Inputs};
 use crate::workload::{Kind, Workloads};
 
@@ -36,9 +37,8 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     if plan.goal == Goal::Inputs {
         return Ok(());
     }
-    for flavour in [Flavour::Baseline, Flavour::Instrumented] {
-        build(ctx, &selection, &flavour);
-    }
+    build(ctx, &with_companions(&selection, &workloads), &Flavour::Baseline);
+    build(ctx, &selection, &Flavour::Instrumented);
     let profiles = train_and_merge(ctx, plan, &workloads, &inputs, &selection, &profdata)?;
     if plan.goal == Goal::Generate {
         return Ok(());
@@ -58,13 +58,37 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     }
     println!("# verify: every case with both programs; compare: {} rounds of", plan.rounds);
     let hyperfine = Hyperfine { path: "hyperfine".into(), version: String::new() };
-    let case_options = case_options(ctx, plan);
-    let (rounds, workloads, inputs) = (plan.rounds, &workloads, &inputs);
-    let setup = Setup { ctx, hyperfine: &hyperfine, workloads, inputs, rounds, case_options };
-    for line in rounds::first_round(&setup)? {
+    let (companions, servers) = (Companions::default(), &workloads.servers);
+    let scene = Scene { inputs: &inputs, servers, companions: &companions };
+    let (rounds, workloads) = (plan.rounds, &workloads);
+    let setup = Setup { ctx, hyperfine: &hyperfine, workloads, scene, rounds };
+    let run_case = |job: &Job<'_>, program: &Path| run_case(ctx, plan, &selection, job, program);
+    for line in rounds::first_round(&setup, &run_case)? {
         println!("{line}");
     }
     Ok(())
+}
+
+/// The command that runs a case by itself, with what runs beside it.
+fn run_case(
+    ctx: &Ctx,
+    plan: &Plan,
+    selection: &Selection,
+    job: &Job<'_>,
+    program: &Path,
+) -> String {
+    let baseline = Place::of(ctx, &Flavour::Baseline);
+    let companions = programs(&baseline, selection).display().to_string();
+    let program = program.display().to_string();
+    let head = ["cargo", "xtask", "run-case", job.tool, &job.case.name, "--bin", &program];
+    let tail = ["--companions", &companions];
+    let words = head.into_iter().chain(tail).map(str::to_owned);
+    words::join(words.chain(case_options(ctx, plan)))
+}
+
+/// Where the programs of one flavour are.
+fn programs(place: &Place, selection: &Selection) -> PathBuf {
+    place.target_dir().join(&selection.target).join(&selection.cargo_profile)
 }
 
 /// Prints one build with the file that holds its flags.
@@ -87,8 +111,10 @@ fn train_and_merge(
     profdata: &Path,
 ) -> Result<Vec<(String, PathBuf)>> {
     let place = Place::of(ctx, &Flavour::Instrumented);
-    let programs = place.target_dir().join(&selection.target).join(&selection.cargo_profile);
+    let programs = programs(&place, selection);
     let raw_dir = collect::raw_dir(ctx);
+    let (companions, servers) = (Companions::default(), &workloads.servers);
+    let scene = Scene { inputs, servers, companions: &companions };
     let folder = ctx.out_dir.join("profiles");
     let mut profiles = Vec::new();
     for workload in &workloads.tools {
@@ -96,12 +122,19 @@ fn train_and_merge(
         println!("# train and merge {tool} ({} iterations of)", plan.data.iterations);
         let mut merged = Vec::new();
         for case in workload.cases(Kind::Train) {
-            let job = Job { ctx, tool, case, inputs };
+            let job = Job { ctx, tool, case, scene };
             let name = format!("{tool}.{}.1", case.name);
             let pattern = flags::raw_profile_pattern(&raw_dir, &name);
             let stdin = job.stdin()?.map(|path| format!(" < {}", path.display()));
-            let command = job.command(&programs.join(tool), Some(&pattern))?;
-            println!("{}{}", words::of(&command.into()), stdin.unwrap_or_default());
+            let program = programs.join(tool);
+            if case.has_company() {
+                let variable = flags::PROFILE_FILE_VARIABLE;
+                let pattern = words::join([format!("{variable}={}", pattern.display())]);
+                println!("env {pattern} {}", run_case(ctx, plan, selection, &job, &program));
+            } else {
+                let command = job.command(&program, Some(&pattern), None)?;
+                println!("{}{}", words::of(&command.into()), stdin.unwrap_or_default());
+            }
             let raw = raw_dir.join(format!("{name}.*.profraw"));
             let output = folder.join("cases").join(format!("{tool}.{}.profdata", case.name));
             let merge = profdata::merge_command(ctx, profdata, &[], &output);

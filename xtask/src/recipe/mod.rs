@@ -1,11 +1,13 @@
 //! The recipes: what each `cargo xtask` command does, as functions read from top to bottom.
 
+mod bench_server;
 mod build;
 mod ci;
 mod ci_gates;
 mod clean;
 mod doctor;
 mod dry_run;
+mod fuzz;
 mod install;
 mod pgo;
 mod plan;
@@ -14,7 +16,7 @@ mod show;
 
 use anyhow::Result;
 
-use crate::cli::Command;
+use crate::cli::{Bench, Command};
 use crate::recipe::plan::{Goal, Plan};
 use crate::tidy;
 
@@ -34,6 +36,8 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Doctor(options) => doctor::doctor(!options.no_mend),
         Command::RunCase(options) => run_case::run_case(&options),
         Command::Tidy => tidy::tidy(),
+        Command::Bench(Bench::Server(options)) => bench_server::bench_server(&options),
+        Command::Fuzz(options) => fuzz::fuzz(&options),
         Command::Ci(options) => ci::ci(&options.steps),
     }
 }

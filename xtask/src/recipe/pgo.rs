@@ -16,12 +16,13 @@ use crate::profile::merge::{self, Profiles};
 use crate::profile::store;
 use crate::progress::Progress;
 use crate::recipe::dry_run;
-use crate::recipe::plan::{Goal, Plan, selection};
+use crate::recipe::plan::{Goal, Plan, selection, with_companions};
 use crate::report::machine::Machine;
 use crate::report::{self, ProfileRow, Report};
 use crate::toolchain::{self, Compiler, Toolchain};
-use crate::workload::case::Job;
-use crate::workload::inputs::{self, Inputs};
+use crate::workload::case::{Job, Scene};
+use crate::workload::fixture::Companions;
+use crate::workload::inputs;
 use crate::workload::{Kind, Workloads};
 
 /// Runs the pipeline and prints the stage table, also when a stage failed.
@@ -53,8 +54,9 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
     if plan.goal == Goal::Inputs {
         return Ok(());
     }
-    let baseline =
-        ctx.artefact("build-baseline", || cargo::build(ctx, &selection, &Flavour::Baseline))?;
+    let baseline = ctx.artefact("build-baseline", || {
+        cargo::build(ctx, &with_companions(&selection, &workloads), &Flavour::Baseline)
+    })?;
     let instrumented = ctx
         .artefact("build-instrumented", || cargo::build(ctx, &selection, &Flavour::Instrumented))?;
     let key = collect::key(&workloads, &inputs, &baseline, &instrumented, data.iterations);
@@ -74,7 +76,8 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
             )
         },
     )?;
-    let profiles = ctx.artefact("merge", || merge::merge(ctx, &toolchain, &training))?;
+    let profiles =
+        ctx.artefact("merge", || merge::merge(ctx, &toolchain, &workloads, &training))?;
     let provenance = Provenance {
         toolchain: &toolchain,
         identity,
@@ -116,14 +119,15 @@ fn prove(
     let pgo = ctx.artefact("build-optimised", || {
         build_optimised(ctx, toolchain, selection, profiles, plan.common.per_tool)
     })?;
-    ctx.stage("verify", || verify(ctx, workloads, inputs, baseline, &pgo))?;
+    let companions = Companions::of(baseline);
+    let scene = Scene { inputs, servers: &workloads.servers, companions: &companions };
+    ctx.stage("verify", || verify(ctx, workloads, scene, baseline, &pgo))?;
     let setup = Setup {
         ctx,
         hyperfine: toolchain.hyperfine.as_ref().context("preflight found no hyperfine")?,
         workloads,
-        inputs,
+        scene,
         rounds: plan.rounds,
-        case_options: case_options(ctx, plan),
     };
     let comparison = ctx.stage("compare", || rounds::compare(&setup, baseline, &pgo))?;
     Ok((comparison, report::profile_rows(profiles, baseline, &pgo)?))
@@ -181,7 +185,7 @@ pub(crate) fn build_optimised(
 fn verify(
     ctx: &Ctx,
     workloads: &Workloads,
-    inputs: &Inputs,
+    scene: Scene<'_>,
     baseline: &Bins,
     pgo: &Bins,
 ) -> Result<()> {
@@ -200,7 +204,7 @@ fn verify(
         }
         for case in [Kind::Train, Kind::Eval].into_iter().flat_map(|kind| workload.cases(kind)) {
             progress.say(&format!("{tool} {}", case.name));
-            let job = Job { ctx, tool, case, inputs };
+            let job = Job { ctx, tool, case, scene };
             let expected = job.run(&plain.path, None)?;
             let outcome = job.run(&optimised.path, None)?;
             let fault = expected

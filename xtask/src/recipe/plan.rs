@@ -11,7 +11,7 @@ use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::profile::manifest::{Identity, SourceState};
 use crate::toolchain::{Compiler, Need};
-use crate::workload::{self, Workloads};
+use crate::workload::{self, Workload, Workloads};
 use crate::{atomic, digest};
 
 /// How far the pipeline goes.
@@ -176,10 +176,22 @@ pub(crate) fn selection(
     compiler: &Compiler,
 ) -> Result<Selection> {
     let all = workload::load(&ctx.root, &[], false)?;
+    let packages = all.tools.iter().map(Workload::package);
+    // A program that only runs beside others has no workload; its package has its name.
+    let is_tool = |name: &str| all.tools.iter().any(|tool| tool.tool == name);
+    let beside = all.companions().into_iter().filter(|name| !is_tool(name));
     Ok(Selection {
-        packages: all.tools.iter().map(|tool| tool.package().to_owned()).collect(),
+        packages: packages.chain(beside).map(str::to_owned).collect(),
         bins: workloads.tools.iter().map(|tool| tool.tool.clone()).collect(),
         target: common.target.clone().unwrap_or_else(|| compiler.host.clone()),
         cargo_profile: common.cargo_profile.clone().unwrap_or_else(|| "dist".to_owned()),
     })
+}
+
+/// The same with the programs that run beside others: what the baseline build makes.
+pub(crate) fn with_companions(selection: &Selection, workloads: &Workloads) -> Selection {
+    let mut bins = selection.bins.clone();
+    let companions = workloads.companions().into_iter().map(str::to_owned);
+    bins.extend(companions.filter(|name| !selection.bins.contains(name)));
+    Selection { bins, ..selection.clone() }
 }

@@ -10,18 +10,32 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use xshell::{Cmd, cmd};
 
+use crate::child::{Children, Cpu, Finished};
 use crate::ctx::Ctx;
+use crate::fault::{Fault, refuse};
 use crate::flags;
+use crate::workload::clients::{self, Call, Following, Told};
+use crate::workload::fixture::{self, Companions, Fixture};
 use crate::workload::inputs::Inputs;
+use crate::workload::server::Server;
 use crate::workload::{Case, follow, placeholders};
 use crate::{atomic, digest};
 
+/// What the cases of a run find around them.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) servers: &'a BTreeMap<String, Server>,
+    pub(crate) companions: &'a Companions,
+}
+
 /// A case with everything that is needed to run it with any program.
+#[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
     pub(crate) ctx: &'a Ctx,
     pub(crate) tool: &'a str,
     pub(crate) case: &'a Case,
-    pub(crate) inputs: &'a Inputs,
+    pub(crate) scene: Scene<'a>,
 }
 
 /// What a run did.
@@ -30,47 +44,75 @@ pub(crate) struct Outcome {
     pub(crate) timed_out: bool,
     pub(crate) stderr: String,
     pub(crate) wall: Duration,
+    pub(crate) cpu: Cpu,
     pub(crate) effect: Effect,
+    /// What went wrong with the programs that ran beside the one in question.
+    pub(crate) beside: Option<String>,
 }
 
 /// What a run left for others to see; equal between flavours or something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Effect {
     pub(crate) code: i32,
+    /// Of a server: over what each of its clients printed, in the order of the case file.
     pub(crate) stdout_sha256: String,
     pub(crate) stdout_bytes: u64,
     /// File name → digest, for the files written to `{out}`.
     pub(crate) files: BTreeMap<String, String>,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
     /// The folder in which the case runs and writes; the same for every program, because paths
     /// may be part of the output.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.ctx.out_dir.join("scratch").join(format!("{}.{}", self.tool, self.case.name))
     }
 
-    /// The arguments with every placeholder filled in.
-    pub(crate) fn args(&self) -> Result<Vec<String>> {
-        let fill = |arg: &String| -> Result<String> {
-            let mut filled = arg.clone();
-            for name in placeholders(arg) {
-                let value = match name {
-                    "out" => self.scratch().display().to_string(),
-                    "growing" => follow::path(&self.scratch()).display().to_string(),
-                    input => self.inputs.of(input)?.path.display().to_string(),
-                };
-                filled = filled.replace(&format!("{{{name}}}"), &value);
-            }
-            Ok(filled)
+    /// The text with every placeholder filled in; `{server}` stays without an `address`.
+    fn fill(&self, text: &str, address: Option<&str>) -> Result<String> {
+        let mut filled = text.to_owned();
+        for name in placeholders(text) {
+            let value = match name {
+                "out" => self.scratch().display().to_string(),
+                "growing" => follow::path(&self.scratch()).display().to_string(),
+                "fixture" => fixture::folder(&self.scratch()).display().to_string(),
+                "server" => address.unwrap_or("{server}").to_owned(),
+                input => self.scene.inputs.of(input)?.path.display().to_string(),
+            };
+            filled = filled.replace(&format!("{{{name}}}"), &value);
+        }
+        Ok(filled)
+    }
+
+    /// The arguments of the program, with what its server asks of every client.
+    pub(crate) fn args(&self, address: Option<&str>) -> Result<Vec<String>> {
+        let server = self.server()?;
+        let beside = match self.case.clients.is_empty() {
+            true => server.map(|server| &server.client_args),
+            // The program is the server itself.
+            false => server.map(|server| &server.args),
         };
-        self.case.args.iter().map(fill).collect()
+        let args = beside.into_iter().flatten().chain(&self.case.args);
+        args.map(|arg| self.fill(arg, address)).collect()
+    }
+
+    /// The server of the case.
+    fn server(&self) -> Result<Option<&'a Server>> {
+        let named = |name: &String| {
+            self.scene.servers.get(name).with_context(|| format!("no server named {name}"))
+        };
+        self.case.server.as_ref().map(named).transpose()
     }
 
     /// The command of the case; raw profiles go to `raw` when the program writes any. Pure:
     /// `--dry-run` prints it.
-    pub(crate) fn command(&self, program: &Path, raw: Option<&Path>) -> Result<Cmd<'_>> {
-        let args = self.args()?;
+    pub(crate) fn command(
+        &self,
+        program: &Path,
+        raw: Option<&Path>,
+        address: Option<&str>,
+    ) -> Result<Cmd<'a>> {
+        let args = self.args(address)?;
         let sh = &self.ctx.sh;
         Ok(match raw {
             Some(pattern) => {
@@ -82,49 +124,185 @@ impl Job<'_> {
     }
 
     /// The file that standard input is read from.
-    pub(crate) fn stdin(&self) -> Result<Option<&Path>> {
-        let of = |name: &String| self.inputs.of(name).map(|input| input.path.as_path());
+    pub(crate) fn stdin(&self) -> Result<Option<&'a Path>> {
+        let inputs = self.scene.inputs;
+        let of = |name: &String| inputs.of(name).map(|input| input.path.as_path());
         self.case.stdin.as_ref().map(of).transpose()
     }
 
     /// Runs the case once, in an empty scratch folder.
     pub(crate) fn run(&self, program: &Path, raw: Option<&Path>) -> Result<Outcome> {
-        let scratch = self.scratch();
-        atomic::fresh_dir(&scratch)?;
-        let mut command = Command::from(self.command(program, raw)?);
-        command.current_dir(&scratch).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.stdin(match self.stdin()? {
-            Some(path) => {
-                File::open(path).with_context(|| format!("cannot open {}", path.display()))?.into()
-            }
-            None => Stdio::null(),
-        });
-        let limit = Duration::from_secs(self.case.timeout_s);
-        let mut running = self.ctx.children.spawn(&mut command)?;
-        let (digest, finished) = match &self.case.growing {
-            Some(growing) => {
-                let source = &self.inputs.of(&growing.input)?.path;
-                follow::drive(growing, source, &scratch, running, limit)?
-            }
-            None => {
-                let stdout = running.take_stdout().context("standard output was not piped")?;
-                let reader = std::thread::spawn(move || digest_all(stdout));
-                let finished = running.finish(Some(limit), |_| {})?;
-                let digest = reader.join().unwrap_or_else(|_| Err(std::io::Error::other("reader")));
-                (digest.context("cannot read the program's output")?, finished)
-            }
+        atomic::fresh_dir(&self.scratch())?;
+        let Some(server) = self.server()? else { return self.run_program(program, raw, None) };
+        let fixture = Fixture::prepare(
+            server,
+            &self.scratch(),
+            &self.ctx.children,
+            self.scene.companions,
+            &|text| self.fill(text, None),
+        )?;
+        if self.case.clients.is_empty() {
+            self.run_client(program, raw, server, &fixture)
+        } else {
+            self.run_server(program, raw, server, &fixture)
+        }
+    }
+
+    /// The program is a client: a companion serves.
+    fn run_client(
+        &self,
+        program: &Path,
+        raw: Option<&Path>,
+        server: &Server,
+        fixture: &Fixture<'_>,
+    ) -> Result<Outcome> {
+        let mut beside = Command::new(self.scene.companions.program(&server.tool)?);
+        for arg in &server.args {
+            beside.arg(self.fill(arg, None)?);
+        }
+        let served = fixture.serve(&mut beside, 2 * self.limit(), |live| {
+            self.run_program(program, raw, Some((server, &live.address)))
+        })?;
+        let fault = served.fault(&server.tool);
+        let Some(mut outcome) = served.result else {
+            let (tool, case) = (self.tool, &self.case.name);
+            let fault = fault.unwrap_or_else(|| format!("{} never took connections", server.tool));
+            return Err(refuse(Fault::Training, format!("{tool}, case {case}: {fault}")));
         };
+        outcome.beside = fault;
+        Ok(outcome)
+    }
+
+    /// The program is the server: companions are its clients.
+    fn run_server(
+        &self,
+        program: &Path,
+        raw: Option<&Path>,
+        server: &Server,
+        fixture: &Fixture<'_>,
+    ) -> Result<Outcome> {
+        let mut command = Command::from(self.command(program, raw, None)?);
+        let served = fixture.serve(&mut command, 2 * self.limit(), |live| {
+            let growing = self.case.growing.as_ref();
+            let source = growing.map(|growing| self.scene.inputs.of(&growing.input)).transpose()?;
+            let scratch = self.scratch();
+            let following = growing.zip(source);
+            let following = following.map(|(how, input)| (how, &*input.path, &*scratch));
+            let calls = self.calls(server, &live.address)?;
+            clients::drive(&self.ctx.children, calls, following, self.limit())
+        })?;
+        let told = served.result.unwrap_or_else(|| Told {
+            fault: Some("it never took connections".to_owned()),
+            ..Told::default()
+        });
+        let mut outcome = self.outcome(served.finished, told.digest)?;
+        outcome.effect.stdout_bytes = told.bytes;
+        outcome.beside = told.fault;
+        Ok(outcome)
+    }
+
+    /// Every client of the case with its command lines.
+    fn calls(&self, server: &Server, address: &str) -> Result<Vec<Call>> {
+        let mut calls = Vec::new();
+        for clients in &self.case.clients {
+            let program = self.scene.companions.program(&clients.tool)?;
+            let args = server.client_args.iter().chain(&clients.args);
+            let args: Vec<String> =
+                args.map(|arg| self.fill(arg, Some(address))).collect::<Result<_>>()?;
+            let of = |name: &String| anyhow::Ok(self.scene.inputs.of(name)?.path.clone());
+            let stdin: Option<PathBuf> = clients.stdin.as_ref().map(of).transpose()?;
+            for _ in 0..clients.count {
+                let command = || -> Result<Command> {
+                    let mut command = Command::new(program);
+                    command.args(&args).current_dir(self.scratch());
+                    self.as_client(&mut command, server, address)?;
+                    Ok(command)
+                };
+                calls.push(Call {
+                    name: format!("{} {}", clients.tool, calls.len() + 1),
+                    commands: (0..clients.repeat).map(|_| command()).collect::<Result<_>>()?,
+                    stdin: stdin.clone(),
+                    exit: clients.exit.clone(),
+                    follows: clients.follow(),
+                });
+            }
+        }
+        Ok(calls)
+    }
+
+    fn as_client(&self, command: &mut Command, server: &Server, address: &str) -> Result<()> {
+        for (name, value) in &server.client_env {
+            command.env(name, self.fill(value, Some(address))?);
+        }
+        Ok(())
+    }
+
+    fn run_program(
+        &self,
+        program: &Path,
+        raw: Option<&Path>,
+        server: Option<(&Server, &str)>,
+    ) -> Result<Outcome> {
+        let address = server.map(|(_, address)| address);
+        let scratch = self.scratch();
+        let mut command = Command::from(self.command(program, raw, address)?);
+        command.current_dir(&scratch);
+        if let Some((server, address)) = server {
+            self.as_client(&mut command, server, address)?;
+        }
+        let growing = self.case.growing.as_ref();
+        let source = growing.map(|growing| self.scene.inputs.of(&growing.input)).transpose()?;
+        let following = growing.zip(source).map(|(how, input)| (how, &*input.path, &*scratch));
+        let children = &self.ctx.children;
+        let (digest, finished) =
+            execute(children, &mut command, self.stdin()?, following, self.limit())?;
+        self.outcome(finished, digest)
+    }
+
+    fn outcome(&self, finished: Finished, digest: digest::Digest) -> Result<Outcome> {
         let stdout_bytes = digest.bytes();
-        let files = files(&scratch, self.case.growing.is_some())?;
+        let files = files(&self.scratch(), self.case.growing.is_some())?;
         let code = finished.code;
         let effect = Effect { code, stdout_sha256: digest.finish(), stdout_bytes, files };
         Ok(Outcome {
             timed_out: finished.timed_out,
             stderr: finished.stderr,
             wall: finished.wall,
+            cpu: finished.cpu,
             effect,
+            beside: None,
         })
     }
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.case.timeout_s)
+    }
+}
+
+/// Runs one command to its end and digests what it prints, feeding the file it follows, if any.
+pub(crate) fn execute(
+    children: &Children,
+    command: &mut Command,
+    stdin: Option<&Path>,
+    following: Following<'_>,
+    limit: Duration,
+) -> Result<(digest::Digest, Finished)> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(match stdin {
+        Some(path) => {
+            File::open(path).with_context(|| format!("cannot open {}", path.display()))?.into()
+        }
+        None => Stdio::null(),
+    });
+    let mut running = children.spawn(command)?;
+    if let Some((growing, source, scratch)) = following {
+        return follow::drive(growing, source, scratch, running, limit);
+    }
+    let stdout = running.take_stdout().context("standard output was not piped")?;
+    let reader = std::thread::spawn(move || digest_all(stdout));
+    let finished = running.finish(Some(limit), |_| {})?;
+    let digest = reader.join().unwrap_or_else(|_| Err(std::io::Error::other("reader")));
+    Ok((digest.context("cannot read the program's output")?, finished))
 }
 
 impl Outcome {
@@ -132,15 +310,17 @@ impl Outcome {
     pub(crate) fn fault(&self, case: &Case) -> Option<String> {
         let last = self.stderr.lines().last().unwrap_or_default();
         let said = if last.is_empty() { String::new() } else { format!(" ({last})") };
+        let beside = self.beside.as_ref().map(|text| format!("; {text}")).unwrap_or_default();
         if self.timed_out {
-            return Some(format!("ran longer than {} s{said}", case.timeout_s));
+            return Some(format!("ran longer than {} s{said}{beside}", case.timeout_s));
         }
         if !case.exit.contains(&self.effect.code) {
             let code = self.effect.code;
-            return Some(format!("exited with {code}, allowed: {:?}{said}", case.exit));
+            return Some(format!("exited with {code}, allowed: {:?}{said}{beside}", case.exit));
         }
         let complaint = self.stderr.lines().find(|line| line.contains(flags::PROFILE_ERROR));
-        complaint.map(|line| format!("could not write its profile: {line}"))
+        let complaint = complaint.map(|line| format!("could not write its profile: {line}"));
+        complaint.or_else(|| Some(format!("did not run well: {}", self.beside.as_ref()?)))
     }
 }
 

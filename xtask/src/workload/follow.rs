@@ -44,8 +44,8 @@ pub(crate) fn owns(name: &str) -> bool {
 
 /// Feeds the running tool, ends it with SIGTERM after the last mark, and digests its output.
 ///
-/// The file does not exist when the tool starts: a follower says on standard error that it waits
-/// for it, and reads it from its beginning when it appears, so that the output is the same in
+/// The file does not exist when the tool starts: a follower names it on standard error, because it
+/// waits for it, and reads it from its beginning when it appears, so that the output is the same in
 /// every run. A tool that ends or is ended early ends the feeding too, because its output closes.
 pub(crate) fn drive(
     growing: &Growing,
@@ -66,9 +66,11 @@ pub(crate) fn drive(
             group.signal(Signal::TERM);
             fed
         });
-        let finished = running.finish(Some(limit), move |_line| {
-            // Only the first line matters; later ones find the channel full or closed.
-            let _later = say.try_send(());
+        let finished = running.finish(Some(limit), move |line| {
+            // Only the first such line matters; later ones find the channel full or closed.
+            if line.contains(FILE) {
+                let _later = say.try_send(());
+            }
         });
         (finished, reader.join(), feeder.join())
     });

@@ -104,7 +104,13 @@ pub(crate) fn make(
     Ok(Inputs(made))
 }
 
-fn make_one(folder: &Path, name: &str, recipe: &Recipe, data_size: u64) -> Result<Input> {
+/// Makes one input of `data_size` lines for scale 1, or takes the file that is there.
+pub(crate) fn make_one(
+    folder: &Path,
+    name: &str,
+    recipe: &Recipe,
+    data_size: u64,
+) -> Result<Input> {
     let lines = recipe.lines(data_size);
     let path = recipe.path(folder, name, data_size)?;
     finish(path, Some(recipe.seed), |temporary| write_one(temporary, recipe, lines))

@@ -2,10 +2,13 @@
 //! The tools that the pipeline works on are the files in that folder, not names in this code.
 
 pub(crate) mod case;
+mod clients;
 pub(crate) mod corpus;
+pub(crate) mod fixture;
 pub(crate) mod follow;
 pub(crate) mod generate;
 pub(crate) mod inputs;
+pub(crate) mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,9 +18,14 @@ use serde::Deserialize;
 
 use crate::digest;
 use crate::fault::{Fault, refuse};
+use crate::profile::share::Share;
 
-/// The file that describes the inputs; every other file in the folder describes a tool.
+/// The file that describes the inputs.
 const INPUTS_FILE: &str = "inputs.toml";
+/// The file that describes servers; every other file in the folder describes a tool.
+const SERVERS_FILE: &str = "servers.toml";
+/// Placeholders that are no inputs.
+const RESERVED: [&str; 4] = ["out", "growing", "server", "fixture"];
 /// The two halves of the user's own log files, when `--corpus` is given.
 pub(crate) const CORPUS_INPUTS: [(&str, Kind); 2] =
     [("corpus_train", Kind::Train), ("corpus_eval", Kind::Eval)];
@@ -50,12 +58,14 @@ pub(crate) enum Measure {
     Cpu,
 }
 
-/// One way to run a tool. Arguments may hold `{input}`, `{out}` (an empty folder) and `{growing}`.
+/// One way to run a tool. Arguments may hold `{input}`, `{out}` (an empty folder), `{growing}`,
+/// and, beside a server, `{server}` (its address) and `{fixture}` (its folder).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) kind: Kind,
+    #[serde(default)]
     pub(crate) args: Vec<String>,
     /// The input that standard input is read from; none means no input.
     pub(crate) stdin: Option<String>,
@@ -73,8 +83,19 @@ pub(crate) struct Case {
     pub(crate) when: When,
     #[serde(default)]
     pub(crate) measure: Measure,
-    /// The tool follows a file that grows while it runs.
+    /// The tool, or one of its clients, follows a file that grows while it runs.
     pub(crate) growing: Option<follow::Growing>,
+    /// The server that runs beside the tool, or, with `clients`, that the tool is.
+    pub(crate) server: Option<String>,
+    /// What drives the tool when it is the server.
+    #[serde(default)]
+    pub(crate) clients: Vec<server::Clients>,
+    /// Functions that may not hold more than a share of the case's counts.
+    #[serde(default)]
+    pub(crate) max_share: Vec<Share>,
+    /// Functions that must hold at least a share of them.
+    #[serde(default)]
+    pub(crate) expect_hot: Vec<Share>,
 }
 
 /// One tool's cases.
@@ -85,6 +106,11 @@ pub(crate) struct Workload {
     pub(crate) tool: String,
     /// The cargo package of the tool, when it has another name.
     package: Option<String>,
+    /// The same rules as those of a case, about the merged profile of the tool.
+    #[serde(default)]
+    pub(crate) max_share: Vec<Share>,
+    #[serde(default)]
+    pub(crate) expect_hot: Vec<Share>,
     #[serde(rename = "case")]
     pub(crate) cases: Vec<Case>,
 }
@@ -94,6 +120,7 @@ pub(crate) struct Workload {
 pub(crate) struct Workloads {
     pub(crate) tools: Vec<Workload>,
     pub(crate) inputs: BTreeMap<String, inputs::Recipe>,
+    pub(crate) servers: BTreeMap<String, server::Server>,
     /// The digest of all files, part of a profile's manifest.
     pub(crate) digest: String,
 }
@@ -134,15 +161,30 @@ impl Workload {
     }
 }
 
+impl Workloads {
+    /// The tools that run beside others: the baseline build has them, too.
+    pub(crate) fn companions(&self) -> BTreeSet<&str> {
+        let cases = self.tools.iter().flat_map(|tool| &tool.cases);
+        cases.flat_map(|case| server::companions(case, &self.servers)).collect()
+    }
+}
+
 impl Case {
     /// The names of the inputs this case reads.
     pub(crate) fn inputs(&self) -> BTreeSet<&str> {
-        let in_args = self.args.iter().flat_map(|arg| placeholders(arg));
+        let client_args = self.clients.iter().flat_map(|clients| &clients.args);
+        let in_args = self.args.iter().chain(client_args).flat_map(|arg| placeholders(arg));
         in_args
-            .filter(|name| !["out", "growing"].contains(name))
+            .filter(|name| !RESERVED.contains(name))
             .chain(self.stdin.as_deref())
+            .chain(self.clients.iter().filter_map(|clients| clients.stdin.as_deref()))
             .chain(self.growing.as_ref().map(|growing| growing.input.as_str()))
             .collect()
+    }
+
+    /// Whether something runs beside the tool: then our own driver runs and times the case.
+    pub(crate) fn has_company(&self) -> bool {
+        self.growing.is_some() || self.server.is_some()
     }
 }
 
@@ -162,7 +204,7 @@ pub(crate) fn load(root: &Path, wanted: &[String], corpus: bool) -> Result<Workl
     let folder = root.join("workloads");
     let mut all = digest::Digest::default();
     let mut tools: Vec<Workload> = Vec::new();
-    let mut inputs = BTreeMap::new();
+    let (mut inputs, mut servers) = (BTreeMap::new(), BTreeMap::new());
     for path in toml_files(&folder)? {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read {}", path.display()))?;
@@ -174,6 +216,8 @@ pub(crate) fn load(root: &Path, wanted: &[String], corpus: bool) -> Result<Workl
         };
         if path.ends_with(INPUTS_FILE) {
             inputs = toml::from_str(&text).map_err(refused)?;
+        } else if path.ends_with(SERVERS_FILE) {
+            servers = toml::from_str(&text).map_err(refused)?;
         } else {
             tools.push(toml::from_str(&text).map_err(refused)?);
         }
@@ -188,11 +232,11 @@ pub(crate) fn load(root: &Path, wanted: &[String], corpus: bool) -> Result<Workl
     for tool in &mut tools {
         let unwanted = if corpus { When::Generated } else { When::Corpus };
         tool.cases.retain(|case| case.when != unwanted);
-        check(tool, &inputs, corpus).map_err(|text| refuse(Fault::Usage, text))?;
+        check(tool, &inputs, &servers, corpus).map_err(|text| refuse(Fault::Usage, text))?;
     }
     check_separation(&tools, &inputs).map_err(|text| refuse(Fault::Usage, text))?;
     tools.retain(|tool| wanted.is_empty() || wanted.contains(&tool.tool));
-    Ok(Workloads { tools, inputs, digest: all.finish() })
+    Ok(Workloads { tools, inputs, servers, digest: all.finish() })
 }
 
 fn toml_files(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
@@ -214,6 +258,7 @@ fn toml_files(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
 fn check(
     tool: &Workload,
     recipes: &BTreeMap<String, inputs::Recipe>,
+    servers: &BTreeMap<String, server::Server>,
     corpus: bool,
 ) -> Result<(), String> {
     let name = &tool.tool;
@@ -224,6 +269,11 @@ fn check(
         if tool.cases(kind).next().is_none() {
             return Err(format!("{name}: no {kind:?} case is left; a profile needs both kinds"));
         }
+    }
+    let shares = tool.cases.iter().flat_map(|case| case.max_share.iter().chain(&case.expect_hot));
+    let shares = shares.chain(&tool.max_share).chain(&tool.expect_hot);
+    if let Some(fault) = shares.filter_map(Share::fault).next() {
+        return Err(format!("{name}: {fault}"));
     }
     let mut seen = BTreeSet::new();
     for case in &tool.cases {
@@ -241,7 +291,9 @@ fn check(
                 return Err(format!("{place}: no input named {input} in {INPUTS_FILE}"));
             }
         }
-        let follows = case.args.iter().any(|arg| arg.contains("{growing}"));
+        server::check(tool, case, servers).map_err(|text| format!("{place}: {text}"))?;
+        let args = case.args.iter().chain(case.clients.iter().flat_map(|clients| &clients.args));
+        let follows = args.into_iter().any(|arg| arg.contains("{growing}"));
         if follows != case.growing.is_some() {
             return Err(format!("{place}: {{growing}} and `growing = …` belong together"));
         }
@@ -286,12 +338,18 @@ mod tests {
                           [b]\ngenerator = \"service\"\nseed = 2\n\
                           [twin]\ngenerator = \"service\"\nseed = 1\nscale = 2.0\n";
 
+    const SERVERS: &str = "[s]\ntool = \"t\"\nargs = []\nready = \"on \"\n\
+                           [other]\ntool = \"u\"\nargs = []\nready = \"on \"\n\
+                           [escaping]\ntool = \"t\"\nargs = []\nready = \"on \"\n\
+                           files = { \"../x\" = \"\" }\n";
+
     #[track_caller]
     fn check_error(tool: &str, expected: &Expect) {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("workloads");
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join(INPUTS_FILE), INPUTS).unwrap();
+        std::fs::write(folder.join(SERVERS_FILE), SERVERS).unwrap();
         std::fs::write(folder.join("t.toml"), format!("schema = 1\ntool = \"t\"\n{tool}")).unwrap();
         let error = load(dir.path(), &[], false).unwrap_err();
         assert_eq!(crate::fault::exit_code(&error), 2);
@@ -329,12 +387,50 @@ mod tests {
         check_error(
             &format!("{train}{eval}wight = 2\n"),
             &expect![
-                "workloads/t.toml:10: unknown field `wight`, expected one of `name`, `kind`, `args`, `stdin`, `exit`, `timeout_s`, `repeat`, `weight`, `when`, `measure`, `growing`"
+                "workloads/t.toml:10: unknown field `wight`, expected one of `name`, `kind`, `args`, `stdin`, `exit`, `timeout_s`, `repeat`, `weight`, `when`, `measure`, `growing`, `server`, `clients`, `max_share`, `expect_hot`"
             ],
         );
         check_error(
             &format!("{train}{eval}weight = 0\n"),
             &expect!["t, case y: weight and repeat must be above 0"],
+        );
+    }
+
+    #[test]
+    fn cases_with_servers_are_checked_too() {
+        let cases = format!("{}{}", case("x", "train", "{a}"), case("y", "eval", "{b}"));
+        let check =
+            |lines: &str, expected: &Expect| check_error(&format!("{cases}{lines}"), expected);
+        let clients = |text: &str| format!("clients = [{{ tool = \"c\", {text} }}]\n");
+        let plain = clients("args = [\"{b}\"]");
+        check(&plain, &expect!["t, case y: clients, {server} and {fixture} need `server = …`"]);
+        check("server = \"none\"\n", &expect!["t, case y: no server named none in servers.toml"]);
+        check(
+            &format!("server = \"other\"\n{plain}"),
+            &expect!["t, case y: clients drive t, but server other is u"],
+        );
+        check(
+            "server = \"escaping\"\n",
+            &expect!["t, case y: server escaping: file ../x is not inside the server's folder"],
+        );
+        check(
+            &format!("server = \"s\"\n{}", clients("args = [\"{a}\"]")),
+            &expect![
+                "input a is used for training and for evaluation; give one of them its own seed"
+            ],
+        );
+        check(
+            &format!("server = \"s\"\n{}", clients("args = [], count = 0")),
+            &expect!["t, case y: count and repeat of clients must be above 0"],
+        );
+        let follow = clients("args = [\"{growing}\"], count = 2");
+        check(
+            &format!("server = \"s\"\ngrowing = {{ input = \"b\" }}\n{follow}"),
+            &expect!["t, case y: one client run follows {growing}, because it sets the pace"],
+        );
+        check(
+            "max_share = [{ name = \"crypto\", functions = [], share = 0.1 }]\n",
+            &expect!["t: crypto needs functions to look for and a share between 0 and 1"],
         );
     }
 
@@ -349,7 +445,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         for corpus in [false, true] {
             let workloads = load(root, &[], corpus).unwrap();
-            assert!(workloads.tools.len() >= 4);
+            assert!(workloads.tools.len() >= 5);
         }
     }
 }

@@ -6,26 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use dtail_protocol::{
-    Context, Diagnostic, LineBlock, LineNumbers, Mode, Request, Severity, Summary,
-};
+use dtail_protocol::{Context, Diagnostic, LineBlock, LineNumbers, Mode, Request, Severity};
 use dtail_query::HostFacts;
 use dtail_session::Settings;
 use expect_test::expect;
 
-use super::{Run, start, start_local};
-use crate::{Event, ReportPolicy};
+use super::{Outcome, Run, start, start_local};
+use crate::{Event, HostDiagnostic, HostLines, ReportPolicy};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn settings() -> Settings {
-    Settings {
-        host: HostFacts { hostname: "host".into(), timezone: "UTC".into(), timeoffset: 0 },
-        max_line_length: 1 << 20,
-        default_log_format: "default".into(),
-        max_glob_targets: 10,
-        strict: false,
-    }
+    let host = HostFacts { hostname: "host".into(), timezone: "UTC".into(), timeoffset: 0 };
+    Settings { host, ..Settings::default() }
 }
 
 fn request(mode: Mode, query: Option<&str>) -> Request {
@@ -47,7 +40,8 @@ fn local(request: Request) -> Run {
 
 /// Something to send.
 fn event() -> Event {
-    Event::Diagnostic(Diagnostic { severity: Severity::Warn, text: "text".to_owned() })
+    let diagnostic = Diagnostic { severity: Severity::Warn, text: "text".to_owned() };
+    Event::Diagnostic(HostDiagnostic { host: None, diagnostic })
 }
 
 #[test]
@@ -57,12 +51,13 @@ fn lines_arrive_and_the_channel_closes() {
     let files = vec![folder.path().join("a").into()];
     let run = local(Request { files, ..request(Mode::Cat, None) });
     let events: Vec<Event> = run.events().iter().collect();
-    let [Event::Lines(LineBlock { source, bytes, numbers })] = events.as_slice() else {
+    let [Event::Lines(HostLines { host: None, block })] = events.as_slice() else {
         panic!("one block, got {events:?}")
     };
+    let LineBlock { source, bytes, numbers } = block;
     assert_eq!((&**source, bytes.as_slice()), ("a", &b"1\n2\n"[..]));
     assert_eq!(*numbers, LineNumbers::From(1));
-    assert_eq!(run.finish().expect("no panic").matches, 2);
+    assert_eq!(run.finish().expect("no panic").summary.matches, 2);
 }
 
 #[test]
@@ -99,9 +94,9 @@ fn a_panic_in_the_session_is_an_error() {
 }
 
 /// Sends until told to stop.
-fn flood(cancel: &AtomicBool, sender: &Sender<Event>) -> Summary {
+fn flood(cancel: &AtomicBool, sender: &Sender<Event>) -> Outcome {
     while super::send(sender, event(), cancel).is_continue() {}
-    Summary::default()
+    Outcome::default()
 }
 
 #[test]

@@ -12,8 +12,11 @@ use rustix::io::Errno;
 use crate::compression::Compression;
 use crate::splitter::{Block, Splitter};
 
-/// Bytes read at once.
-const BLOCK_SIZE: usize = 256 * 1024;
+/// Most bytes read at once. Less than for whole files: what a burst leaves behind in the allocator
+/// stays there as long as a log is followed.
+const BLOCK_SIZE: usize = 64 * 1024;
+/// Room made for less than that, so that a thousand quiet logs need little memory.
+const LEAST_ROOM: usize = 4 * 1024;
 /// So many bytes before the offset are remembered. When they are no longer there, the file was
 /// truncated and has grown again beyond the offset meanwhile.
 const LANDMARK_SIZE: usize = 64;
@@ -157,11 +160,12 @@ impl Log {
             }
             if metadata.len() == self.offset && modified == self.modified {
                 self.quiet_since.get_or_insert_with(Instant::now);
+                self.splitter.give_back();
                 return Ok(Advance::Nothing);
             }
             self.splitter.begin(block);
             let start = block.bytes.len();
-            self.read(&mut block.bytes)?;
+            self.read(&mut block.bytes, metadata.len() - self.offset)?;
             // Looked at after reading, so that a truncation just before the read is noticed.
             if let Some(offset) = self.lost_landmark()? {
                 block.bytes.truncate(start);
@@ -195,10 +199,12 @@ impl Log {
         self.finish(block)
     }
 
-    /// Appends what follows the offset.
-    fn read(&self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        if bytes.capacity() - bytes.len() < BLOCK_SIZE / 4 {
-            bytes.reserve_exact(BLOCK_SIZE);
+    /// Appends what follows the offset, about `expected` bytes.
+    fn read(&self, bytes: &mut Vec<u8>, expected: u64) -> io::Result<()> {
+        let expected = usize::try_from(expected).unwrap_or(BLOCK_SIZE);
+        let room = expected.clamp(LEAST_ROOM, BLOCK_SIZE);
+        if bytes.capacity() - bytes.len() < room.min(BLOCK_SIZE / 4) {
+            bytes.reserve_exact(room);
         }
         loop {
             match rustix::io::pread(&self.file, spare_capacity(bytes), self.offset) {

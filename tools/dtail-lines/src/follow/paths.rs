@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::log::{Identity, Log};
-use super::{FollowNotice, Follower, Pipe};
+use super::pipes::Pipe;
+use super::{FollowNotice, Follower};
 use crate::error::FileError;
-use crate::input::{Opened, open_file};
-use crate::reader::BlockReader;
+use crate::opening::{Opened, missing, open_file};
 use crate::target::{Place, Target, resolve};
 
 /// A glob that is evaluated again and again.
@@ -28,6 +28,8 @@ pub(super) struct Watch {
     /// The path led to `last` at the last look.
     pub(super) present: bool,
     pub(super) complained: bool,
+    /// The operator knows that it leads to what is not permitted.
+    pub(super) refused: bool,
     pub(super) given_up: bool,
 }
 
@@ -38,19 +40,24 @@ impl Follower {
     }
 
     pub(super) fn follow_pipe(&mut self, target: &Target) {
-        match BlockReader::open(target, self.limits.max_line_length) {
-            Ok(reader) => {
-                let stream = self.new_stream(target.source.clone());
-                self.pipes.push(Pipe { stream, reader });
+        let stream = self.sources.len();
+        match Pipe::open(target, stream, &self.site, self.limits.max_line_length) {
+            Ok(pipe) => {
+                self.new_stream(target.source.clone());
+                self.pipes.push(pipe);
             }
             Err(err) => self.notices.push_back(FollowNotice::Failed(err)),
         }
     }
 
-    pub(super) fn watch(&mut self, target: Target, from_glob: bool) {
-        let Place::File(path) = target.place else { return };
+    /// Watches a path that is not yet watched. `false` if there is no room for it.
+    pub(super) fn watch(&mut self, target: Target, from_glob: bool) -> bool {
+        let Place::File(path) = target.place else { return true };
         if self.watches.iter().any(|watch| watch.path == path) {
-            return;
+            return true;
+        }
+        if self.watches.len() + self.pipes.len() >= self.limits.max_targets {
+            return false;
         }
         let stream = self.new_stream(target.source);
         self.watches.push(Watch {
@@ -60,8 +67,10 @@ impl Follower {
             last: None,
             present: false,
             complained: false,
+            refused: false,
             given_up: false,
         });
+        true
     }
 
     pub(super) fn evaluate_globs(&mut self) {
@@ -73,23 +82,29 @@ impl Follower {
 
     /// Watches what the glob names now. `false` if it never names anything.
     fn evaluate_glob(&mut self, glob: &mut Glob) -> bool {
-        let notice = match resolve(&glob.argument, self.limits.max_glob_targets) {
+        let mut notices = Vec::new();
+        match resolve(&glob.argument, self.limits.max_glob_targets, &self.site) {
             Ok(found) => {
-                found.targets.into_iter().for_each(|target| self.watch(target, true));
-                let dropped = found.dropped;
-                let glob = glob.argument.to_string_lossy().into_owned();
-                (dropped > 0).then_some(FollowNotice::Dropped { glob, dropped })
+                let mut dropped = found.dropped;
+                for target in found.targets {
+                    dropped += usize::from(!self.watch(target, true));
+                }
+                if dropped > 0 {
+                    let glob = glob.argument.to_string_lossy().into_owned();
+                    notices.push(FollowNotice::Dropped { glob, dropped });
+                }
+                notices.extend(found.withheld.map(FollowNotice::Withheld));
             }
-            Err(err @ FileError::NoMatch(_)) => Some(FollowNotice::Waiting(err)),
+            Err(err @ (FileError::NoMatch(_) | FileError::Refused { .. })) => {
+                notices.push(FollowNotice::Waiting(err));
+            }
             Err(err) => {
                 self.notices.push_back(FollowNotice::Failed(err));
                 return false;
             }
-        };
-        if let Some(notice) = notice
-            && !std::mem::replace(&mut glob.complained, true)
-        {
-            self.notices.push_back(notice);
+        }
+        if !notices.is_empty() && !std::mem::replace(&mut glob.complained, true) {
+            self.notices.extend(notices);
         }
         true
     }
@@ -103,9 +118,11 @@ impl Follower {
                 self.complain(watch, err);
             }
         }
-        // A path that only a glob led to is forgotten with its file.
+        // A path that only a glob led to is forgotten with its file, but not while it is there and
+        // cannot be opened: its glob would find it again and again.
         watches.retain(|watch| {
             let gone = watch.from_glob && !watch.present && !watch.given_up;
+            let gone = gone && watch.path.symlink_metadata().is_err();
             !gone || self.logs.iter().any(|log| Some(log.identity) == watch.last)
         });
         self.watches = watches;
@@ -123,23 +140,36 @@ impl Follower {
         watch.map_or_else(|| self.source(stream).to_string().into(), |watch| watch.path.clone())
     }
 
-    /// Says once what is wrong with a path. A directory is given up, the rest is tried again.
+    /// Says once what is wrong with a path. What can never be followed is given up, the rest is
+    /// tried again.
     fn complain(&mut self, watch: &mut Watch, err: FileError) {
-        if let FileError::Directory(_) = err {
+        if let FileError::Directory(_) | FileError::NotRegular(_) | FileError::NoStdin = err {
             watch.given_up = true;
             self.notices.push_back(FollowNotice::Failed(err));
-        } else if watch.last.is_none() && !std::mem::replace(&mut watch.complained, true) {
-            self.notices.push_back(FollowNotice::Waiting(err));
+        } else if watch.last.is_none() {
+            if !std::mem::replace(&mut watch.complained, true) {
+                self.notices.push_back(FollowNotice::Waiting(err));
+            }
+        } else if let Some(secret) = err.secret()
+            && !std::mem::replace(&mut watch.refused, true)
+        {
+            // The path once led to a file that was permitted and now leads elsewhere.
+            self.notices.push_back(FollowNotice::Withheld(secret));
         }
     }
 
     fn look_at(&mut self, watch: &mut Watch, at_start: bool) -> Result<(), FileError> {
         let failed = |err| FileError::Open(watch.path.clone(), err);
-        let found = Identity::of(&watch.path.metadata().map_err(failed)?);
+        let found = watch.path.metadata().map_err(|err| {
+            // That a file followed before is gone for now is neither a secret nor worth a word.
+            let is_secret = !self.site.access.is_everything() && watch.last.is_none();
+            if is_secret { missing(&watch.path, err) } else { failed(err) }
+        })?;
+        let found = Identity::of(&found);
         let unchanged = watch.present && watch.last == Some(found);
         if !unchanged && !self.is_followed(found) {
             // Between the look and the opening the path may have got yet another file.
-            let file = match open_file(&watch.path)? {
+            let file = match open_file(&watch.path, &self.site)? {
                 Opened::Regular(file) => file,
                 Opened::Stream(_) => {
                     watch.given_up = true;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::{FollowEvent, Follower, Limits};
+use crate::site::Site;
 use crate::splitter::Block;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -45,8 +46,8 @@ impl Scene {
 
     fn follow(&mut self, names: &[&str]) {
         let arguments: Vec<OsString> = names.iter().map(|name| self.path(name).into()).collect();
-        let limits = Limits { max_line_length: 100, max_glob_targets: 10 };
-        self.follower = Some(Follower::new(&arguments, limits));
+        let limits = Limits { max_line_length: 100, max_glob_targets: 10, max_targets: 10 };
+        self.follower = Some(Follower::new(&arguments, limits, Site::default()));
     }
 
     fn step(&mut self) {
@@ -306,6 +307,22 @@ fn what_cannot_be_followed_is_told_once() {
     );
     fs::write(scene.path("none.zst"), b"\x28\xb5\x2f\xfdrest").expect("written");
     scene.expect("! DIR/none.zst is zstd data and cannot be followed\n");
+}
+
+#[test]
+fn what_a_glob_finds_and_cannot_open_is_told_once() {
+    let mut scene = Scene::new();
+    std::os::unix::fs::symlink("target", scene.path("link")).expect("a link");
+    scene.follow(&["l*"]);
+    scene.expect("! cannot open DIR/link: No such file or directory, waiting for it\n");
+    scene.idle = 0;
+    while scene.idle < 15 {
+        scene.step();
+    }
+    scene.expect("");
+    assert_eq!(scene.follower.as_ref().expect("follows").streams(), 1);
+    scene.append("target", "1\n");
+    scene.expect("link 1\n");
 }
 
 #[test]

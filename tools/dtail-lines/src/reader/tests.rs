@@ -11,6 +11,7 @@ use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::{BLOCK_SIZE, BlockReader, Filled};
+use crate::site::Site;
 use crate::splitter::Block;
 use crate::target::Target;
 
@@ -30,7 +31,8 @@ fn zstd(data: &[u8]) -> Vec<u8> {
 fn read(path: &Path, max_line_length: usize, unsplit: bool) -> Vec<u8> {
     let mut out = Vec::new();
     let mut block = Block::default();
-    let mut reader = match BlockReader::open(&Target::file(path), max_line_length) {
+    let mut reader = match BlockReader::open(&Target::file(path), &Site::default(), max_line_length)
+    {
         Ok(reader) => reader,
         Err(err) => return format!("!{err}").into_bytes(),
     };
@@ -80,6 +82,7 @@ fn check_survives(content: &[u8]) {
         zstd(content),
         [zstd(&content[..half]), skippable.clone(), zstd(&content[half..])].concat(),
         [skippable.clone(), zstd(content), skippable].concat(),
+        [gzip(content), vec![0; 1000]].concat(),
     ];
     for (number, variant) in variants.iter().enumerate() {
         let (_folder, path) = in_file(variant);
@@ -141,7 +144,7 @@ fn what_precedes_a_damage_is_delivered() {
     check(
         &[gzip(b"a\n"), b"junk that is longer than a header".to_vec()].concat(),
         &expect![[
-            r"a\n!DIR/a b.log: gzip data is damaged (invalid gzip header) after 2 decompressed bytes"
+            r#"a\n!DIR/a b.log: gzip data ends after 2 decompressed bytes, what follows is no gzip"#
         ]],
     );
     let mut damaged = zstd(b"a\nb\n");
@@ -150,8 +153,26 @@ fn what_precedes_a_damage_is_delivered() {
     check(
         &[zstd(b"a\n"), b"junk that is longer than a header".to_vec()].concat(),
         &expect![[
-            r#"a\n!DIR/a b.log: zstd data is damaged (something else follows) after 2 decompressed bytes"#
+            r#"a\n!DIR/a b.log: zstd data ends after 2 decompressed bytes, what follows is no zstd"#
         ]],
+    );
+    for end in [b"\n".as_slice(), b"\x1f", b"\0\0x"] {
+        check(
+            &[gzip(b"a\n"), end.to_vec()].concat(),
+            &expect![[
+                r"a\n!DIR/a b.log: gzip data ends after 2 decompressed bytes, what follows is no gzip"
+            ]],
+        );
+    }
+    check(
+        &[zstd(b"a\n"), b"x".to_vec()].concat(),
+        &expect![[
+            r"a\n!DIR/a b.log: zstd data ends after 2 decompressed bytes, what follows is no zstd"
+        ]],
+    );
+    check(
+        &[gzip(b"a\n"), b"\x1f\x8b\x08".to_vec()].concat(),
+        &expect![[r"a\n!DIR/a b.log: gzip data is cut off after 2 decompressed bytes"]],
     );
     check(
         b"\x1f\x8b\x08",
@@ -187,7 +208,8 @@ fn a_fifo_delivers_what_is_there_and_waits_for_more() {
         0,
     )
     .expect("a FIFO");
-    let mut reader = BlockReader::open(&Target::file(&path), 100).expect("opens without a writer");
+    let mut reader = BlockReader::open(&Target::file(&path), &Site::default(), 100)
+        .expect("opens without a writer");
     let mut block = Block::default();
     let soon = Duration::from_millis(1);
     assert_eq!(reader.fill(&mut block, soon).expect("no error"), Filled::Waiting);

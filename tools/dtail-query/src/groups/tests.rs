@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::Groups;
+use super::{Cell, Groups};
 use crate::{fixture, random::Random};
 
 /// Of a part without the field, DTail takes 0 as its extreme.
@@ -126,4 +126,23 @@ fn what_was_taken_is_not_given_again() {
     let groups = aggregator.take();
     assert_eq!(groups.len(), 1);
     assert_eq!(fixture::csv(&groups, &query), "count(*),sum(x)\n1,5.000000\n");
+}
+
+/// What is counted as it happens is what a walk over all cells finds.
+#[test]
+fn memory_is_known_without_counting() {
+    let mut random = Random::new(7);
+    for round in 0..200 {
+        let (_, mut aggregator) = fixture::aggregator(EVERYTHING, round % 2 == 0);
+        let mut groups = Groups::new(round % 2 == 0);
+        for _ in 0..4 {
+            for line in random_lines(&mut random, false) {
+                aggregator.line(line.as_bytes());
+            }
+            groups.merge(aggregator.take());
+            assert_eq!(groups.heap, groups.cells.iter().map(Cell::heap).sum());
+        }
+        assert!(groups.memory() > groups.heap + groups.keys.len());
+    }
+    assert_eq!(Groups::new(false).memory(), 0);
 }

@@ -83,6 +83,7 @@ fn check_all_options(pattern: &str, rounds: usize, matches: impl Fn(&[u8]) -> bo
             after: numbers.below(4) as usize,
             max: numbers.below(4),
             numbers: numbers.below(2) == 0,
+            context_bytes: 0,
         };
         let invert = numbers.below(2) == 0;
         let expected = reference(&input, wanted, |line| matches(line) != invert);
@@ -133,6 +134,28 @@ fn progress_counts_lines_and_selections() {
     searcher.search(&mut progress, b"c\na\na\n", &mut out);
     assert_eq!((progress.selected(), progress.lines(), progress.is_done()), (2, 5, true));
     assert_eq!(out.numbers, [1, 4]);
+}
+
+#[test]
+fn leading_context_is_bounded_and_its_loss_is_noted() {
+    let search = |context_bytes, before| {
+        let wanted = Wanted { before, numbers: true, context_bytes, ..Wanted::default() };
+        let searcher = Searcher::new(Pattern::literal(b"hit"), wanted);
+        let mut progress = Progress::default();
+        let mut out = Selected::default();
+        for block in [&b"one\ntwo\n"[..], b"three\n", b"four\n", b"hit\n", b"x\nhit\n"] {
+            searcher.search(&mut progress, block, &mut out);
+            assert!(context_bytes == 0 || progress.carried.len() <= context_bytes);
+        }
+        (String::from_utf8_lossy(&out.bytes).into_owned(), out.numbers, progress.lost_context())
+    };
+    let whole = "one\ntwo\nthree\nfour\nhit\nx\nhit\n".to_owned();
+    assert_eq!(search(0, 9), (whole.clone(), (1..=7).collect(), false));
+    assert_eq!(search(19, 9), (whole[0..].to_owned(), (1..=7).collect(), false));
+    assert_eq!(search(18, 9), (whole[4..].to_owned(), (2..=7).collect(), true));
+    assert_eq!(search(11, 9), (whole[8..].to_owned(), (3..=7).collect(), true));
+    assert_eq!(search(11, 2), (whole[8..].to_owned(), (3..=7).collect(), false));
+    assert_eq!(search(4, 9), (whole[19..].to_owned(), (5..=7).collect(), true));
 }
 
 #[test]

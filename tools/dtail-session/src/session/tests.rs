@@ -21,11 +21,11 @@ fn settings() -> Settings {
         max_line_length: 1 << 20,
         default_log_format: "default".into(),
         max_glob_targets: 2,
-        strict: false,
+        ..Settings::default()
     }
 }
 
-fn request(mode: Mode) -> Request {
+pub(super) fn request(mode: Mode) -> Request {
     Request {
         mode,
         files: Vec::new(),
@@ -37,19 +37,19 @@ fn request(mode: Mode) -> Request {
     }
 }
 
-fn grep(text: &str) -> Request {
+pub(super) fn grep(text: &str) -> Request {
     let pattern = Pattern { text: text.to_owned(), invert: false };
     Request { pattern: Some(pattern), ..request(Mode::Grep) }
 }
 
 /// A folder of files and what a session said about them.
-struct Scene {
+pub(super) struct Scene {
     folder: tempfile::TempDir,
-    shown: String,
+    pub(super) shown: String,
 }
 
 impl Scene {
-    fn new(files: &[(&str, &str)]) -> Scene {
+    pub(super) fn new(files: &[(&str, &str)]) -> Scene {
         let scene = Scene {
             folder: tempfile::tempdir().expect("a temporary folder"),
             shown: String::new(),
@@ -60,16 +60,16 @@ impl Scene {
         scene
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn in_folder(&self, mut request: Request, names: &[&str]) -> Request {
+    pub(super) fn in_folder(&self, mut request: Request, names: &[&str]) -> Request {
         request.files = names.iter().map(|name| OsString::from(self.path(name))).collect();
         request
     }
 
-    fn show(&mut self, output: Output) {
+    pub(super) fn show(&mut self, output: Output) {
         match output {
             Output::Lines(lines) => {
                 let mut numbers = match lines.numbers {
@@ -100,7 +100,7 @@ impl Scene {
         }
     }
 
-    fn run(&mut self, request: Request, settings: Settings) {
+    pub(super) fn run(&mut self, request: Request, settings: Settings) {
         let session = Session::new(request, settings).expect("the request is good");
         let cancel = AtomicBool::new(false);
         let summary = session.run(&cancel, &mut |output| {

@@ -2,7 +2,10 @@
 
 mod ends;
 mod follow;
+mod interactive;
 mod queries;
+mod remote;
+mod transport;
 mod usage;
 
 use std::time::Duration;

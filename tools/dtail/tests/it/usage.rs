@@ -32,9 +32,9 @@ fn bad_usage_is_one_line_and_exit_code_2() {
     "#]],
     );
     check(
-        &["-servers=web1", "a.log"],
+        &["-servers=web1:x", "a.log"],
         &expect![[r#"
-        error: --servers: this build reads local files only, leave it out
+        error: bad server "web1:x": the port must be a number from 1 to 65535
     "#]],
     );
     check(

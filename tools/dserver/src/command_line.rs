@@ -1,0 +1,59 @@
+//! From the process's arguments to clap types, in Go's spellings or anybody's; complaints of the
+//! parser on one line. Never decides what the flags mean.
+
+use std::ffi::OsString;
+
+use clap::{Arg, ArgAction, Parser, error::ErrorKind};
+use dtail_process::argv::{self, Flag};
+
+/// Why there are no typed arguments.
+#[derive(Debug, PartialEq)]
+pub(crate) enum NotParsed {
+    /// `--help` was asked for; this is it.
+    Help(String),
+    /// One line.
+    Error(String),
+}
+
+/// Parses `words`, the first being the program's name.
+pub(crate) fn parse<Arguments: Parser>(words: Vec<OsString>) -> Result<Arguments, NotParsed> {
+    // As in Go, of a repeated flag the last counts.
+    let mut command = Arguments::command().args_override_self(true).disable_version_flag(true);
+    command.build();
+    let flags: Vec<Flag> = command.get_arguments().filter_map(flag).collect();
+    let mut words = words.into_iter();
+    let program = words.next().unwrap_or_default();
+    let normal = argv::normalise(words, &flags);
+    let mut matches = command
+        .try_get_matches_from_mut(std::iter::once(program).chain(normal))
+        .map_err(|err| not_parsed(&err))?;
+    Arguments::from_arg_matches_mut(&mut matches).map_err(|err| not_parsed(&err))
+}
+
+/// The flag with all its spellings, of which clap knows the first.
+fn flag(arg: &Arg) -> Option<Flag> {
+    let name = arg.get_long()?;
+    let kebab: String = name
+        .chars()
+        .flat_map(|letter| match letter.is_ascii_uppercase() {
+            true => vec!['-', letter.to_ascii_lowercase()],
+            false => vec![letter],
+        })
+        .collect();
+    let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+    Some(Flag { names: vec![name.to_owned(), kebab], short: arg.get_short(), takes_value })
+}
+
+fn not_parsed(err: &clap::Error) -> NotParsed {
+    if err.kind() == ErrorKind::DisplayHelp {
+        return NotParsed::Help(err.to_string());
+    }
+    let said = err.to_string();
+    let lines = said
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty() && !line.starts_with("tip: to pass"));
+    let line = lines.collect::<Vec<_>>().join("; ");
+    NotParsed::Error(line.strip_prefix("error: ").unwrap_or(&line).to_owned())
+}

@@ -1,0 +1,13 @@
+//! Tests of dserver as it runs: real processes on the loopback address, OpenSSH's own client as
+//! somebody who is not of the family.
+
+mod authentication;
+mod bad_input;
+mod clients;
+mod ends;
+mod jobs;
+mod legacy;
+mod limits;
+mod old_client;
+mod subsystem;
+mod usage;

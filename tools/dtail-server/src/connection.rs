@@ -1,0 +1,157 @@
+//! One SSH connection from its first byte to its end: admission, log-in, sessions. Never accepts
+//! connections and never speaks a protocol of log tools itself.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use dtail_ssh::{ChannelKind, Login, LoginErrorKind, Server, ServerChannel};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::admission::{Admission, Anteroom};
+use crate::gate::{self, Findings};
+use crate::session::{self, Dialect};
+use crate::shared::{Shared, Who, stopped};
+use crate::stats::counted;
+use crate::users::User;
+use crate::wire;
+
+/// The subsystem of protocol 5.
+const SUBSYSTEM: &str = "dtail";
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    server: Server,
+    admission: Admission,
+    tcp: TcpStream,
+    peer: SocketAddr,
+) {
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let limits = shared.rules().limits.clone();
+    if shared.failures.reached(peer.ip(), limits.max_failed_logins, Instant::now()) {
+        let text = "too many failed log-ins from your address, wait a minute";
+        return turn_away(&shared, tcp, peer, text, "Server.MaxFailedLogins").await;
+    }
+    let place = admission.enter(peer.ip(), limits.max_unauthenticated, limits.max_connections);
+    let Some(place) = place else {
+        let text = "too many connections, try again later";
+        return turn_away(&shared, tcp, peer, text, "Server.MaxConnections").await;
+    };
+    let findings = Findings::default();
+    let Some(login) = log_in(&shared, &server, tcp, peer, &place, &findings).await else { return };
+    let Some(_inside) = place.go_inside(limits.max_connections) else {
+        shared.log.warn(peer, "refused: too many connections, see Server.MaxConnections");
+        login.disconnect("too many connections, try again later").await;
+        return;
+    };
+    // The name was checked before it was let in.
+    let Some(user) = User::named(&login.user) else { return };
+    let shown = format!("{user}@{peer}");
+    let Login { credential, .. } = &login;
+    shared.log.info(&shown, format_args!("logged in with {credential}"));
+    let may_register = findings.by_file();
+    let who = Who { user, shown, address: Some(peer.ip()), may_register };
+    serve_channels(&shared, &who, login, limits.max_sessions_per_connection).await;
+    shared.log.info(&who.shown, "connection ended");
+}
+
+/// Tells a client why it is not let in: a line before the server's banner, which SSH allows.
+async fn turn_away(shared: &Shared, mut tcp: TcpStream, peer: SocketAddr, text: &str, key: &str) {
+    shared.stats.refused_connections.fetch_add(1, Ordering::Relaxed);
+    shared.log.warn(peer, format_args!("refused: {text} (see {key})"));
+    // Whoever is turned away may not listen; that is not waited for.
+    let line = format!("dserver: {text}\r\n");
+    let _told = tcp.try_write(line.as_bytes()).is_ok();
+    let _closed = tcp.shutdown().await;
+}
+
+async fn log_in(
+    shared: &Arc<Shared>,
+    server: &Server,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    place: &Anteroom,
+    findings: &Findings,
+) -> Option<Login> {
+    let _counted = counted(&shared.stats.unauthenticated);
+    // Frames are written whole; waiting for more would only delay them.
+    let _faster = tcp.set_nodelay(true);
+    let mut stop = shared.stop.subscribe();
+    let login = tokio::select! {
+        login = server.login(tcp, peer, gate::judge(shared, findings)) => login,
+        () = place.evicted() => {
+            let text = "refused: too many connections before log-in, see Server.MaxUnauthenticated";
+            shared.stats.refused_connections.fetch_add(1, Ordering::Relaxed);
+            shared.log.warn(peer, text);
+            return None;
+        }
+        () = stopped(&mut stop) => return None,
+    };
+    match login {
+        Ok(login) => Some(login),
+        Err(err) => {
+            shared.stats.refused_connections.fetch_add(1, Ordering::Relaxed);
+            if err.kind == LoginErrorKind::Refused {
+                shared.failures.count(peer.ip(), Instant::now());
+            }
+            match findings.refusal() {
+                Some(reason) => shared.log.warn(peer, format_args!("no log-in: {err}; {reason}")),
+                None => shared.log.warn(peer, format_args!("no log-in: {err}")),
+            }
+            None
+        }
+    }
+}
+
+async fn serve_channels(shared: &Arc<Shared>, who: &Who, mut login: Login, most: usize) {
+    shared.stats.lifetime_connections.fetch_add(1, Ordering::Relaxed);
+    let _counted = counted(&shared.stats.current_connections);
+    let mut sessions = JoinSet::new();
+    let mut stop = shared.stop.subscribe();
+    loop {
+        tokio::select! {
+            channel = login.next_channel() => {
+                let Some(channel) = channel else { break };
+                while sessions.try_join_next().is_some() {}
+                if sessions.len() >= most {
+                    let text = "refused: too many sessions, see Server.MaxSessionsPerConnection";
+                    shared.log.warn(&who.shown, text);
+                    continue;
+                }
+                start_session(shared, who, channel, &mut sessions);
+            }
+            () = stopped(&mut stop) => {
+                while sessions.join_next().await.is_some() {}
+                login.disconnect("the server is shutting down").await;
+                return;
+            }
+        }
+    }
+    // Their streams have ended with the connection.
+    while sessions.join_next().await.is_some() {}
+}
+
+fn start_session(
+    shared: &Arc<Shared>,
+    who: &Who,
+    channel: ServerChannel,
+    sessions: &mut JoinSet<()>,
+) {
+    let dialect = match &channel.kind {
+        ChannelKind::Subsystem(name) if name == SUBSYSTEM => Dialect::Native,
+        ChannelKind::Subsystem(name) => {
+            shared.log.warn(&who.shown, format_args!("refused: unknown subsystem {name}"));
+            return;
+        }
+        ChannelKind::Shell => Dialect::Legacy,
+    };
+    let (shared, who) = (Arc::clone(shared), who.clone());
+    let (reader, writer) = wire::of_channel(channel.stream);
+    sessions.spawn(async move {
+        session::serve(&shared, &who, dialect, reader, writer).await;
+    });
+}

@@ -1,0 +1,206 @@
+//! One run of a job: a session here, or clients of other servers; its results go to the outfile.
+//! Never decides when.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dtail_client::{
+    ClientOptions, Event, Identities, KnownHosts, Native, Remote, ReportPolicy, Run, Transport,
+    UnknownHosts, discover, start_local, start_remote, write_outfile,
+};
+use dtail_protocol::{Context, Mode, Request, Severity};
+use dtail_query::Query;
+use jiff::Zoned;
+use tokio::sync::oneshot;
+
+use super::Job;
+use crate::session::settings;
+use crate::shared::{Shared, Who};
+use crate::users::User;
+
+/// DTail's port, for servers named without one.
+const PORT: u16 = 2222;
+/// Connections made at once.
+const CONNECTING: usize = 10;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// A job that is being done. Dropping it ends it early.
+#[derive(Debug)]
+pub(super) struct Execution {
+    cancel: Arc<AtomicBool>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Execution {
+    /// Begins on a thread of its own; what comes of it is in the log and in the outfile.
+    pub(super) fn start(
+        shared: &Arc<Shared>,
+        user: &User,
+        job: &Job,
+        mode: Mode,
+        now: &Zoned,
+        port: Option<u16>,
+    ) -> Execution {
+        let cancel = Arc::new(AtomicBool::new(false));
+        let (tell, ended) = oneshot::channel();
+        let task = Task {
+            shared: Arc::clone(shared),
+            user: user.clone(),
+            job: job.clone(),
+            mode,
+            now: now.clone(),
+            port: port.unwrap_or(PORT),
+            cancel: Arc::clone(&cancel),
+        };
+        let shown = task.shown();
+        let spawned = thread::Builder::new().name("job".to_owned()).spawn(move || {
+            task.run();
+            let _told = tell.send(()).is_ok();
+        });
+        if let Err(err) = spawned {
+            shared.log.error(shown, format_args!("cannot start: {err}"));
+        }
+        Execution { cancel, ended }
+    }
+
+    /// Waits for the end.
+    pub(super) async fn ended(mut self) {
+        // Without a thread to tell, it has ended.
+        let _told = (&mut self.ended).await.is_ok();
+    }
+}
+
+impl Drop for Execution {
+    fn drop(&mut self) {
+        self.cancel.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Task {
+    shared: Arc<Shared>,
+    user: User,
+    job: Job,
+    mode: Mode,
+    now: Zoned,
+    port: u16,
+    cancel: Arc<AtomicBool>,
+}
+
+impl Task {
+    /// For the log.
+    fn shown(&self) -> String {
+        format!("{}:{}", self.user, self.job.name())
+    }
+
+    fn run(&self) {
+        let (log, started) = (&self.shared.log, Instant::now());
+        log.info(self.shown(), "job started");
+        let done = self.job.query_on(&self.now).and_then(|query| {
+            let run = self.start(&query)?;
+            self.collect(&query, run)
+        });
+        let took = started.elapsed().as_secs_f64();
+        match done {
+            Ok(text) => log.info(self.shown(), format_args!("job ended: {text}, {took:.3} s")),
+            Err(err) => log.error(self.shown(), format_args!("job failed: {err}")),
+        }
+    }
+
+    fn start(&self, query: &Query) -> Result<Run, String> {
+        let request = Request {
+            mode: self.mode,
+            files: self.job.files_on(&self.now),
+            pattern: None,
+            context: Context::default(),
+            query: Some(query.text().to_owned()),
+            plain: false,
+            timeout: None,
+        };
+        let cancel = Arc::clone(&self.cancel);
+        let (servers, discovery) = self.job.servers();
+        let policy = ReportPolicy::FinalOnly;
+        if servers.is_empty() && discovery.is_empty() {
+            let shown = self.shown();
+            let who = Who { user: self.user.clone(), shown, address: None, may_register: false };
+            let settings = settings(&self.shared, &who, self.mode, false);
+            let settings = settings.ok_or("no permission rules, see Server.Permissions")?;
+            return start_local(request, settings, policy, cancel).map_err(|err| err.to_string());
+        }
+        let servers = discover(&servers, &discovery).map_err(|err| err.to_string())?;
+        let remote = Remote {
+            servers,
+            transport: Transport::Native(Box::new(self.native()?)),
+            connecting: CONNECTING,
+            strict: false,
+            reconnect: false,
+            interactive: false,
+            register_key: None,
+            max_query_memory: self.shared.rules().limits.max_query_memory,
+        };
+        start_remote(request, remote, policy, cancel).map_err(|err| err.to_string())
+    }
+
+    /// How DTail's servers log in to each other: as a special user, by the name of the job.
+    fn native(&self) -> Result<Native, String> {
+        let known_hosts = self.shared.rules().cache_dir.join("known_hosts");
+        let loaded = KnownHosts::load(&known_hosts);
+        let known_hosts = loaded.map_err(|err| format!("{}: {err}", known_hosts.display()))?;
+        Ok(Native {
+            user: self.user.name().to_owned(),
+            port: self.port,
+            options: ClientOptions {
+                connect_timeout: CONNECT_TIMEOUT,
+                handshake_timeout: HANDSHAKE_TIMEOUT,
+                keepalive: KEEPALIVE,
+                identities: Arc::new(Identities::none()),
+                known_hosts: Arc::new(known_hosts),
+                software: concat!("DTail_", env!("CARGO_PKG_VERSION")).to_owned(),
+                password: Some(self.job.name().to_owned()),
+            },
+            unknown_hosts: UnknownHosts::Accept,
+        })
+    }
+
+    fn collect(&self, query: &Query, run: Run) -> Result<String, String> {
+        let log = &self.shared.log;
+        let mut failure = None;
+        for event in run.events().clone() {
+            match event {
+                Event::Report(report) => {
+                    if let Err(err) = write_outfile(query, &report.table) {
+                        failure = Some(err.to_string());
+                    }
+                }
+                Event::Diagnostic(it) => {
+                    let host = it.host.map(|host| format!("{host}: ")).unwrap_or_default();
+                    let text = format!("{host}{}", it.diagnostic.text);
+                    match it.diagnostic.severity {
+                        Severity::Warn => log.warn(self.shown(), text),
+                        Severity::Error => log.error(self.shown(), text),
+                    }
+                }
+                Event::Lines(_) | Event::Hosts(_) | Event::Replaced(_) => {}
+            }
+        }
+        let outcome = run.finish().map_err(|err| err.to_string())?;
+        for failed in &outcome.failed_hosts {
+            log.error(self.shown(), format_args!("{}: {}", failed.host, failed.text));
+        }
+        let summary = outcome.summary;
+        match failure {
+            Some(err) => Err(err),
+            None => Ok(format!(
+                "{} files read, {} failed, {} matches, {} of {} hosts failed",
+                summary.files,
+                summary.failed_files,
+                summary.matches,
+                outcome.failed_hosts.len(),
+                outcome.hosts
+            )),
+        }
+    }
+}

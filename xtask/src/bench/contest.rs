@@ -1,0 +1,157 @@
+//! Whole commands against each other: rounds through hyperfine, each arm once per round in a
+//! drawn order, and the figures that follow: a time, or a ratio to the peer of the same round.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::bench::figure::{Figure, Measured, Unit};
+use crate::bench::stage::Stage;
+use crate::compare::hyperfine::{self, Arm, Export, Measurement};
+use crate::compare::statistics::{Estimate, estimate, log_ratios};
+use crate::random::Random;
+use crate::{atomic, words};
+
+/// The order of arms and all bootstrap samples come from this seed.
+const SEED: u64 = 2026;
+/// A round of these commands is a matter of seconds.
+const ROUND_LIMIT: Duration = Duration::from_secs(300);
+
+/// Arms that do the same work; the first is ours.
+pub(crate) struct Contest {
+    pub(crate) name: &'static str,
+    pub(crate) arms: Vec<Arm>,
+}
+
+/// What a contest measured: arm by arm, round by round.
+pub(crate) struct Outcomes {
+    runs: Vec<Vec<Measurement>>,
+}
+
+impl Contest {
+    /// Runs all rounds after one that is dropped, and keeps the raw times as hyperfine does.
+    pub(crate) fn run(&self, stage: &Stage<'_>, home: &Path) -> Result<Outcomes> {
+        let folder = stage.folder.join("hyperfine");
+        let export = folder.join("round.json");
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make folder {}", folder.display()))?;
+        let mut random = Random::new(SEED);
+        let mut order: Vec<usize> = (0..self.arms.len()).collect();
+        let mut runs = vec![Vec::new(); self.arms.len()];
+        for round in 0..=stage.rounds {
+            random.shuffle(&mut order);
+            let arms: Vec<&Arm> = order.iter().map(|index| &self.arms[*index]).collect();
+            let program = &stage.hyperfine.path;
+            let command = hyperfine::command(stage.ctx, program, &arms, None, &export);
+            let mut command = Command::from(command);
+            // The clients' home: no keys, agents and known hosts of the user.
+            command.env("HOME", home).env("SSH_AUTH_SOCK", "");
+            let (ctx, arms) = (stage.ctx, &self.arms);
+            let measured = hyperfine::round(ctx, &mut command, arms, &export, ROUND_LIMIT)?;
+            let measured = measured
+                .with_context(|| format!("{}: a round took over {ROUND_LIMIT:?}", self.name))?;
+            for (index, run) in measured.into_iter().enumerate() {
+                let code = run.exit_codes.first().copied().flatten();
+                let line = words::join(&self.arms[index].words);
+                anyhow::ensure!(code == Some(0), "{}: `{line}` exited with {code:?}", self.name);
+                if round > 0 {
+                    runs[index].push(run);
+                }
+            }
+        }
+        let pooled = self.arms.iter().zip(&runs);
+        let pooled =
+            pooled.map(|(arm, runs)| hyperfine::pool(&words::join(&arm.words), runs, arm.name));
+        let times = folder.join(format!("{}.json", self.name.replace(' ', "-")));
+        atomic::write_json(&times, &Export { results: pooled.collect() })?;
+        Ok(Outcomes { runs })
+    }
+}
+
+impl Outcomes {
+    fn times(&self, arm: usize) -> Vec<f64> {
+        let time = |run: &Measurement| run.times.first().copied().unwrap_or(run.mean);
+        self.runs[arm].iter().map(time).collect()
+    }
+
+    /// Our own time in milliseconds or seconds.
+    pub(crate) fn time(&self, unit: Unit, limit: f64) -> Measured {
+        let scale = if unit == Unit::Milliseconds { 1e3 } else { 1.0 };
+        let times: Vec<f64> = self.times(0).iter().map(|time| (time * scale).ln()).collect();
+        number(&estimate(&times, SEED), unit, limit)
+    }
+
+    /// Our time divided by that of the peer in the same round.
+    pub(crate) fn ratio(&self, peer: usize, limit: f64) -> Measured {
+        let ratios = log_ratios(&self.times(0), &self.times(peer));
+        number(&estimate(&ratios, SEED), Unit::Ratio, limit)
+    }
+
+    /// The median time of an arm, for a note.
+    pub(crate) fn median(&self, arm: usize) -> f64 {
+        crate::compare::statistics::median(&self.times(arm))
+    }
+
+    /// The largest resident memory of our runs in megabytes; nothing when this hyperfine is too
+    /// old to tell.
+    pub(crate) fn memory(&self) -> Option<f64> {
+        let largest = self.runs[0].iter().flat_map(|run| &run.memory_usage_byte).max();
+        largest.map(|bytes| *bytes as f64 / 1e6)
+    }
+}
+
+/// An estimate of logarithms as a figure.
+fn number(estimate: &Estimate, unit: Unit, limit: f64) -> Measured {
+    let (value, low, high) = (estimate.median.exp(), estimate.low.exp(), estimate.high.exp());
+    Measured::Number { value, low, high, limit, unit }
+}
+
+/// The figure of a ratio to each peer, with both medians in its note.
+pub(crate) fn against(
+    name: &str,
+    arms: &[Arm],
+    result: &Outcomes,
+    limit: &dyn Fn(&Arm) -> f64,
+) -> Vec<Figure> {
+    let figure = |(peer, arm): (usize, &Arm)| {
+        let (ours, theirs) = (result.median(0), result.median(peer));
+        let note = format!("{ours:.3} s against {theirs:.3} s of {}", arm.name);
+        Figure::new(&format!("{name} / {}", arm.name), result.ratio(peer, limit(arm)), note)
+    };
+    arms.iter().enumerate().skip(1).map(figure).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::figure::Outcome;
+    use crate::child::Cpu;
+
+    fn result(ours: &[f64], theirs: &[f64]) -> Outcomes {
+        let run = |time: &f64| Measurement {
+            memory_usage_byte: vec![(time * 1e6) as u64],
+            ..hyperfine::single("x", *time, Cpu::default(), 0)
+        };
+        Outcomes { runs: [ours, theirs].map(|times| times.iter().map(run).collect()).to_vec() }
+    }
+
+    #[test]
+    fn times_and_ratios_have_their_units_and_intervals() {
+        let result = result(&[0.03, 0.02, 0.04], &[0.06, 0.04, 0.08]);
+        let Measured::Number { value, low, high, .. } = result.time(Unit::Milliseconds, 40.0)
+        else {
+            panic!("a time is a number")
+        };
+        assert!((value - 30.0).abs() < 1e-9 && low >= 19.9 && high <= 40.1, "{low} {high}");
+        assert_eq!(result.memory(), Some(0.04));
+        let arm = |name| Arm { name, words: Vec::new() };
+        let figures = against("cat", &[arm("dcat"), arm("ssh cat")], &result, &|_| 1.0);
+        assert_eq!(figures[0].name, "cat / ssh cat");
+        assert_eq!(figures[0].note, "0.030 s against 0.060 s of ssh cat");
+        assert_eq!(figures[0].outcome, Outcome::Pass);
+        let Measured::Number { value, .. } = figures[0].measured else { panic!("a ratio") };
+        assert!((value - 0.5).abs() < 1e-9);
+    }
+}
