@@ -10,11 +10,12 @@ Examples:
   dcat --plain app.log.gz app.log       decompressed and one after the other
   dcat '/var/log/app/*.log'             with host, line number and file name
   journalctl -u app | dcat              from standard input
+  dcat --servers web1,web2 /var/log/app.log   from those hosts
 
 Exit codes:
   0  all was done
   2  bad usage, no file could be read, or the output could not be written
-  3  some files could not be read, the others were
+  3  some files could not be read or some hosts failed, the others did not
   130, 143  stopped by SIGINT, SIGTERM
 
 DTail's spellings work: -flag and --flag, camelCase and kebab-case, -flag=value and -flag value.";

@@ -13,11 +13,13 @@ Examples:
         count(status) limit 5 logformat csv' requests.csv
   dmap 'select user,sum(bytes) group by user logformat generickv
         outfile bytes.csv' app.log                   into a file
+  dmap --servers web1,web2 'from STATS select $hostname,count($line)
+        group by $hostname' /var/log/dserver/*.log   on two hosts
 
 Exit codes:
   0  all was done
   2  bad usage, no file could be read, or the output could not be written
-  3  some files could not be read, the others were
+  3  some files could not be read or some hosts failed, the others did not
   130, 143  stopped by SIGINT, SIGTERM
 
 DTail's spellings work: -flag and --flag, camelCase and kebab-case, -flag=value and -flag value.";

@@ -14,6 +14,7 @@ use dtail_process::accounts::Account;
 use dtail_process::config::Config;
 use dtail_process::environment;
 use dtail_query::Query;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::arguments::{RemoteArgs, TransportChoice};
 use crate::program::Tool;
@@ -27,6 +28,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(2000);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// DTail's time between two signs of life.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Open files that a host needs, at most.
+const FILES_PER_HOST: u64 = 4;
+/// Open files besides those.
+const FILES: u64 = 64;
 /// The most that merged groups may take: what a handful of servers may send at their own limit.
 const MAX_QUERY_MEMORY: usize = 1 << 30;
 
@@ -52,6 +57,7 @@ pub(crate) fn remote(
         servers => servers,
     };
     let servers = discover(&servers, &text(&args.discovery)).map_err(|err| err.to_string())?;
+    raise_file_limit(servers.len() as u64);
     let processors = thread::available_parallelism().map_or(1, usize::from);
     Ok(Remote {
         transport: match args.transport {
@@ -110,6 +116,18 @@ fn native(args: &RemoteArgs, config: &Config) -> Result<Native, String> {
         options,
         unknown_hosts,
     })
+}
+
+/// Each host takes a socket, or the pipes to an ssh program. Where the system permits no more, the
+/// hosts beyond it fail and say so.
+fn raise_file_limit(hosts: u64) {
+    let limits = getrlimit(Resource::Nofile);
+    let wanted = hosts.saturating_mul(FILES_PER_HOST).saturating_add(FILES);
+    if limits.current.is_some_and(|current| current < wanted) {
+        let current = limits.maximum.map_or(wanted, |maximum| wanted.min(maximum));
+        let raised = Rlimit { current: Some(current), maximum: limits.maximum };
+        let _is_raised = setrlimit(Resource::Nofile, raised).is_ok();
+    }
 }
 
 /// The name of the user who runs the program.

@@ -100,11 +100,14 @@ mod tests {
 
     #[test]
     fn details_name_the_keys_and_no_answer_is_no() {
-        check("d\n", &expect![[r#"
+        check(
+            "d\n",
+            &expect![[r#"
             Encountered 2 unknown hosts: web1:2222, [::1]:2222
             Do you want to trust these hosts? (y=yes,a=all,n=no,d=details): web1:2222 (127.0.0.1) ssh-ed25519 SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU
             [::1]:2222 (127.0.0.1) ssh-ed25519 SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU
             Do you want to trust these hosts? (y=yes,a=all,n=no,d=details): 
-            No"#]]);
+            No"#]],
+        );
     }
 }

@@ -137,3 +137,6 @@ fn runtime() -> io::Result<Runtime> {
         .enable_all()
         .build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,14 @@
 //! One SSH connection from its first byte to its end: admission, log-in, sessions. Never accepts
 //! connections and never speaks a protocol of log tools itself.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dtail_ssh::{ChannelKind, Login, LoginErrorKind, Server, ServerChannel};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -19,6 +20,8 @@ use crate::stats::counted;
 use crate::users::User;
 use crate::wire;
 
+/// Whoever is turned away may not listen; that is not waited for longer.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// The subsystem of protocol 5.
 const SUBSYSTEM: &str = "dtail";
 
@@ -63,10 +66,16 @@ pub(crate) async fn serve(
 async fn turn_away(shared: &Shared, mut tcp: TcpStream, peer: SocketAddr, text: &str, key: &str) {
     shared.stats.refused_connections.fetch_add(1, Ordering::Relaxed);
     shared.log.warn(peer, format_args!("refused: {text} (see {key})"));
-    // Whoever is turned away may not listen; that is not waited for.
     let line = format!("dserver: {text}\r\n");
-    let _told = tcp.try_write(line.as_bytes()).is_ok();
-    let _closed = tcp.shutdown().await;
+    let tell = async {
+        tcp.write_all(line.as_bytes()).await?;
+        tcp.shutdown().await?;
+        // Closing with something unread would take the line back.
+        let mut unread = [0; 256];
+        while tcp.read(&mut unread).await? > 0 {}
+        io::Result::Ok(())
+    };
+    let _told = tokio::time::timeout(LAST_WORD, tell).await;
 }
 
 async fn log_in(

@@ -179,9 +179,9 @@ mod tests {
     #[test]
     fn a_bad_rule_spoils_all_and_is_named() {
         check(
-            &["^/", "writefiles:^/tmp"],
+            &["^/", "writefiles:^/srv"],
             &expect![[
-                r#"permission rule "writefiles:^/tmp": unknown type writefiles, the only one is readfiles (a regular expression that begins like this is written readfiles:writefiles:^/tmp)"#
+                r#"permission rule "writefiles:^/srv": unknown type writefiles, the only one is readfiles (a regular expression that begins like this is written readfiles:writefiles:^/srv)"#
             ]],
         );
         check(

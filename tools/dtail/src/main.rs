@@ -11,11 +11,13 @@ Examples:
   dtail --regex ERROR --plain '/var/log/*.log' only the lines that match
   dtail 'from STATS select $hostname,count($line) group by $hostname' app.log
   dtail --shutdownAfter 60 app.log             for a minute
+  dtail --servers web1,web2 --regex ERROR /var/log/app.log     on two hosts
+  dtail --discovery 'command:list-hosts web' --transport ssh /var/log/app.log
 
 Exit codes:
   0  all was done, or was stopped by a signal
   2  bad usage, no file could be read, or the output could not be written
-  3  some files could not be read, the others were
+  3  some files could not be read or some hosts failed, the others did not
   Files that are missing may appear later: waiting for them is no failure.
 
 DTail's spellings work: -flag and --flag, camelCase and kebab-case, -flag=value and -flag value.";

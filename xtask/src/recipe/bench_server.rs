@@ -36,7 +36,8 @@ struct Told {
     schema: u32,
     commit: Option<String>,
     machine: Machine,
-    cargo_profile: String,
+    /// The cargo profile the programs were built with; none for those of --bin-dir.
+    cargo_profile: Option<String>,
     hyperfine: String,
     rounds: u32,
     log_bytes: u64,
@@ -255,7 +256,7 @@ fn tell(
         schema: 1,
         commit: git.map(|text| text.trim().to_owned()),
         machine: Machine::now(),
-        cargo_profile: options.cargo_profile.clone(),
+        cargo_profile: options.bin_dir.is_none().then(|| options.cargo_profile.clone()),
         hyperfine,
         rounds: options.rounds,
         log_bytes: data.service.bytes,

@@ -17,7 +17,10 @@ const DIRECTIONS: [(&str, &[&str]); 18] = [
     ("dtailhealth", &["dtail-cli"]),
     ("dserver", &["dtail-process", "dtail-server"]),
     ("dtail-cli", &["dtail-client", "dtail-process", "dtail-protocol", "dtail-query"]),
-    ("dtail-client", &["dtail-session", "dtail-ssh", "dtail-protocol", "dtail-query"]),
+    (
+        "dtail-client",
+        &["dtail-session", "dtail-ssh", "dtail-protocol", "dtail-query", "dtail-search"],
+    ),
     // The client only for jobs that ask other hosts.
     (
         "dtail-server",
@@ -49,7 +52,7 @@ const OWNERS: [(&str, &[&str]); 11] = [
     ("glob", &["dtail-lines", "xtask"]),
     ("signal-hook", &["dtail-process", "xtask"]),
     ("clap", &["dtail-cli", "dcat", "dgrep", "dmap", "dserver", "dtail", "dtailhealth", "xtask"]),
-    ("nix", &["dtail-process", "dtail-ssh", "xtask"]),
+    ("nix", &["dtail-process", "xtask"]),
     ("rpassword", &["dtail-cli"]),
     ("xshell", &["xtask"]),
     ("russh", &["dtail-ssh"]),

@@ -43,7 +43,7 @@ impl Companions {
         found.map(PathBuf::as_path).ok_or_else(|| {
             let expected = self.0.get(tool).map_or("the baseline build".into(), |p| p.display().to_string());
             let text = format!(
-                "no program {tool} to run beside the case (looked for {expected}); build it, or say where it is with --companions DIR"
+                "no program {tool} to run beside the case (looked for {expected}); build it, or name the folder it is in (run-case: --companions, bench: --bin-dir)"
             );
             refuse(Fault::Usage, text)
         })

@@ -110,3 +110,19 @@ fn real_logs_come_out_as_they_are() {
         dcat(&scratch, &[name]).run().exits(0).prints(&numbered).says("");
     }
 }
+
+#[test]
+fn the_configurations_rules_hold_here_too() {
+    let scratch = Scratch::new();
+    scratch.write("public/a.log", "a\n");
+    scratch.write("private/b.log", "b\n");
+    scratch
+        .write("rules.json", r#"{"Server": {"Permissions": {"Default": ["^/.*", "!/private/"]}}}"#);
+    std::os::unix::fs::symlink("../private/b.log", scratch.path().join("public/link.log"))
+        .expect("a link");
+    let run =
+        |files: &[&str]| dcat(&scratch, &["--plain", "--cfg", "rules.json"]).args(files).run();
+    run(&["public/a.log"]).exits(0).prints("a\n");
+    run(&["public/a.log", "private/b.log"]).exits(3).prints("a\n");
+    run(&["public/link.log"]).exits(2).prints("");
+}

@@ -47,36 +47,66 @@ fn bad_usage_is_one_line_and_exit_code_2() {
 
 #[test]
 fn bad_servers_are_one_line_and_exit_code_2() {
-    check(&["-servers", "a,b:x", "x"], &expect![[r#"
+    check(
+        &["-servers", "a,b:x", "x"],
+        &expect![[r#"
         error: bad server "b:x": the port must be a number from 1 to 65535
-    "#]]);
-    check(&["-servers", "/web/", "x"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["-servers", "/web/", "x"],
+        &expect![[r#"
         error: a regular expression chooses servers from a list, use --discovery too
-    "#]]);
-    check(&["-servers", "127.0.0.1:9"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["-servers", "127.0.0.1:9"],
+        &expect![[r#"
         error: no files given: name files of the hosts (see dcat --help)
-    "#]]);
-    check(&["--discovery=dns", "x"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["--discovery=dns", "x"],
+        &expect![[r#"
         error: unknown discovery module "dns": use comma, file or command:PROGRAM
-    "#]]);
-    check(&["--discovery=file:missing", "x"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["--discovery=file:missing", "x"],
+        &expect![[r#"
         error: cannot read server list missing: No such file or directory (os error 2)
-    "#]]);
-    check(&["--servers=a", "--transport=ssh", "--ssh-command=' ", "x"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["--servers=a", "--transport=ssh", "--ssh-command=' ", "x"],
+        &expect![[r#"
         error: --ssh-command names no program, or a quote is not closed
-    "#]]);
-    check(&["--servers=a", "--transport=carrier-pigeon", "x"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["--servers=a", "--transport=carrier-pigeon", "x"],
+        &expect![[r#"
         error: invalid value 'carrier-pigeon' for '--transport <NAME>'; [possible values: native, ssh] (see dcat --help)
-    "#]]);
-    check(&["--servers=127.0.0.1:9", "x"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["--servers=127.0.0.1:9", "x"],
+        &expect![[r#"
         error: no private key found: start an ssh-agent, make one with ssh-keygen, or name one with --auth-key-path
-    "#]]);
-    check(&["--servers=a", "--auth-key-path=missing", "x"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["--servers=a", "--auth-key-path=missing", "x"],
+        &expect![[r#"
         error: missing: No such file or directory (os error 2)
-    "#]]);
-    check(&["--interactive-query", "--control-tty=missing", "x"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["--interactive-query", "--control-tty=missing", "x"],
+        &expect![[r#"
         error: cannot open control terminal missing: No such file or directory (os error 2)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use dtail_testkit::{Program, Scratch, Server, Stdin, sibling};
+use dtail_testkit::{Program, Scratch, Server, Signal, Stdin, sibling};
 
 use crate::old_client::{converse, ssh, ssh_with_key};
 
@@ -38,7 +38,7 @@ fn accepts(server: &Server, user: &str, key: &Path) {
 fn new_key(scratch: &Scratch, name: &str) -> (PathBuf, String) {
     let path = scratch.path().join(name);
     Program::new(sibling("dserver"), scratch).arg("--generate-key").arg(&path).run().exits(0);
-    let public = fs::read_to_string(path.with_extension("pub")).unwrap();
+    let public = fs::read_to_string(path.with_extension("pub")).expect("the key was made");
     (path, public)
 }
 
@@ -177,5 +177,29 @@ fn a_job_of_another_server_logs_in_by_its_name_from_where_it_is_allowed() {
         assert_eq!(finished.code(), Some(code), "{}", server.log());
         server.wait_for_log(told);
     }
+    server.stop();
+}
+
+#[test]
+fn a_registered_key_counts_until_the_next_reload() {
+    let server = Server::start("{}");
+    let path = server.scratch().write("a.log", "one\n");
+    let scratch = Scratch::new();
+    let cat = || server.client("dcat", &scratch).arg("--plain").arg(&path).run();
+    cat().exits(0).prints("one\n");
+    server.wait_for_log("key registered");
+    server.authorize("ann", "# nobody any more\n");
+    cat().exits(0).prints("one\n");
+    server.running().signal(Signal::HUP);
+    server.wait_for_log("configuration reloaded");
+    cat().exits(2).prints("");
+    server.stop();
+
+    let server = Server::start(r#"{"Server": {"AuthKeyEnabled": false}}"#);
+    let path = server.scratch().write("a.log", "one\n");
+    let cat = || server.client("dcat", &scratch).arg("--plain").arg(&path).run();
+    cat().exits(0).prints("one\n");
+    server.authorize("ann", "# nobody any more\n");
+    cat().exits(2).prints("");
     server.stop();
 }

@@ -23,8 +23,8 @@ fn still_serves(server: &Server) {
 }
 
 fn connect(server: &Server) -> TcpStream {
-    let stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let stream = TcpStream::connect(server.address()).expect("the server listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit above zero");
     stream
 }
 

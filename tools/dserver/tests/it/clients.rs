@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dtail_testkit::{Program, Scratch, Server, Signal, sibling};
+use dtail_testkit::{Program, Running, Scratch, Server, Signal, sibling, wait_until};
 use expect_test::expect;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -82,21 +82,55 @@ fn dtail_follows_until_it_is_told_to_stop() {
     server.stop();
 }
 
+/// A client that holds the only permit to read, because nobody takes its output.
+#[track_caller]
+fn hold_the_only_permit(server: &Server, scratch: &Scratch) -> Running {
+    let line = "x".repeat(99) + "\n";
+    let path = server.scratch().write("big.log", line.repeat(1_000_000));
+    let holder = server.client("dcat", scratch).arg("--plain").arg(&path).spawn_stalled();
+    wait_until("the pipe is full", LIMIT, || holder.unread_stdout() > 30_000);
+    holder
+}
+
 #[test]
 fn a_server_that_stops_is_no_success() {
-    let server = Server::start("{}");
+    let server = Server::start(r#"{"Server": {"MaxConcurrentCats": 1}}"#);
     let scratch = Scratch::new();
-    let path = server.scratch().write("a.log", "x".repeat(99).as_str().to_owned() + "\n");
-    let line = std::fs::read(&path).unwrap();
-    let path = server.scratch().write("big.log", line.repeat(1_000_000));
-    let cat = server.client("dcat", &scratch).arg("--plain").arg(&path).spawn_stalled();
-    server.wait_for_log("request 1");
+    let holder = hold_the_only_permit(&server, &scratch);
+    let path = server.scratch().write("small.log", "one\n");
+    let waiting = server.client("dcat", &scratch).arg("--plain").arg(&path).spawn();
+    server.wait_for_log("small.log");
     server.stop();
-    let mut cat = cat;
-    cat.close_stdout();
-    let finished = cat.wait(LIMIT);
-    // Either it has noticed that nobody reads, or that the server is gone; it does not hang.
-    assert!(finished.code().is_some(), "{}", finished.report());
+    let finished = waiting.wait(LIMIT);
+    finished.prints("").must(finished.code() != Some(0), "expected no success");
+    let said = finished.stderr_text();
+    finished.must(said.contains("shutting down"), "expected to be told why");
+    drop(holder);
+}
+
+#[test]
+fn a_server_that_is_killed_does_not_take_the_others_with_it() {
+    let killed = Server::start(r#"{"Server": {"MaxConcurrentCats": 1}}"#);
+    let other = Server::start("{}");
+    other.authorize("ann", &killed.public_key());
+    let scratch = Scratch::new();
+    let holder = hold_the_only_permit(&killed, &scratch);
+    // Both read the same file, to which only one comes.
+    let path = killed.scratch().write("small.log", "one\n");
+    let servers = format!("{},{}", killed.address(), other.address());
+    let both = killed.client("dcat", &scratch).args(["--servers", &servers, "--plain"]).arg(&path);
+    scratch.write(".ssh/known_hosts", killed.known_hosts() + &other.known_hosts());
+    let both = both.spawn();
+    killed.wait_for_log("small.log");
+    other.wait_for_log("request 1 ended");
+    killed.running().signal(Signal::KILL);
+    let finished = both.wait(LIMIT);
+    finished.prints("one\n").exits(3);
+    let said = finished.stderr_text();
+    let address = killed.address().to_string();
+    finished.must(said.contains(&address), "expected the lost host to be named");
+    drop(holder);
+    other.stop();
 }
 
 #[test]

@@ -55,8 +55,53 @@ fn a_job_may_not_read_more_than_its_user() {
     server.stop();
 }
 
+#[test]
+fn a_job_asks_other_servers_which_let_it_in() {
+    let other = Server::start(
+        r#"{"Server": {"Schedule": [{"Name": "far", "Enable": true, "Files": "/nothing",
+            "TimeRange": [0, 0], "Query": "select count(*)", "Outfile": "/nothing/out",
+            "AllowFrom": ["127.0.0.1"]}]}}"#,
+    );
+    let log = other.scratch().write("a.log", "a=1\na=2\n");
+    let config = format!(
+        r#"{{"Server": {{"Schedule": [{{"Name": "far", "Enable": true, "Files": "{}",
+            "Query": "select sum(a) group by $hostname logformat generickv",
+            "Outfile": "far.csv", "Servers": ["{}"]}}]}}}}"#,
+        log.display(),
+        other.address()
+    );
+    let server = Server::start(&config);
+    server.wait_for_log("job ended");
+    assert_eq!(server.scratch().read("server/far.csv"), b"sum(a)\n3.000000\n", "{}", server.log());
+    other.wait_for_log("DTAIL-SCHEDULE@127.0.0.1");
+    server.stop();
+    other.stop();
+}
+
+#[test]
+fn a_continuous_job_keeps_its_outfile_up_to_date() {
+    let scratch = Scratch::new();
+    let log = scratch.write("a.log", "");
+    open_to_all(scratch.path());
+    let config = format!(
+        r#"{{"Server": {{"Continuous": [{{"Name": "now", "Enable": true, "Files": "{}",
+            "Query": "select count(a) group by $hostname interval 1 logformat generickv",
+            "Outfile": "now.csv"}}]}}}}"#,
+        log.display()
+    );
+    let server = Server::start(&config);
+    server.wait_for_log("job started");
+    let csv = server.scratch().path().join("server/now.csv");
+    wait_until("the outfile counts lines", LIMIT, || {
+        scratch.append("a.log", "a=1\n");
+        let text = std::fs::read_to_string(&csv).unwrap_or_default();
+        text.starts_with("count(a)\n") && text.len() > "count(a)\n".len()
+    });
+    server.stop();
+}
+
 fn open_to_all(folder: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     let readable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder, readable).unwrap();
+    std::fs::set_permissions(folder, readable).expect("a folder of ours");
 }

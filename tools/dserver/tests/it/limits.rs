@@ -5,7 +5,7 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use dtail_testkit::{Program, Scratch, Server, Stdin, sibling, wait_until};
+use dtail_testkit::{Program, Scratch, Server, Signal, Stdin, sibling, wait_until};
 
 use crate::old_client::{frame, ssh, ssh_with_key};
 
@@ -15,10 +15,10 @@ const QUIET: Duration = Duration::from_millis(700);
 
 /// What the server says to somebody who only connects.
 fn greeting(server: &Server) -> String {
-    let mut stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut stream = TcpStream::connect(server.address()).expect("the server listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit above zero");
     let mut said = [0; 200];
-    let count = stream.read(&mut said).unwrap();
+    let count = stream.read(&mut said).expect("it says something");
     String::from_utf8_lossy(&said[..count]).into_owned()
 }
 
@@ -33,7 +33,7 @@ fn one_connection_too_many_is_told_so() {
     server.wait_for_log("request 1");
     assert_eq!(greeting(&server), "dserver: too many connections, try again later\r\n");
     server.wait_for_log("Server.MaxConnections");
-    client.signal(dtail_testkit::Signal::TERM);
+    client.signal(Signal::TERM);
     server.wait_for_log("connection ended");
     wait_until("there is room again", LIMIT, || greeting(&server).starts_with("SSH-2.0-DTail_"));
     server.stop();
@@ -53,6 +53,26 @@ fn who_fails_to_log_in_too_often_has_to_wait() {
     let text = "dserver: too many failed log-ins from your address, wait a minute\r\n";
     assert_eq!(greeting(&server), text);
     server.wait_for_log("Server.MaxFailedLogins");
+    server.stop();
+}
+
+#[test]
+fn one_connection_carries_only_so_many_sessions() {
+    let server = Server::start(r#"{"Server": {"MaxSessionsPerConnection": 1}}"#);
+    let scratch = Scratch::new();
+    let with = |arguments: &[&str]| Some(ssh(&server, &scratch, "ann")?.args(arguments));
+    let Some(connection) = with(&["-M", "-S", "control", "-N", "127.0.0.1"]) else { return };
+    let connection = connection.stdin(Stdin::Silent).spawn();
+    server.wait_for_log("logged in");
+    wait_until("the connection can be shared", LIMIT, || scratch.path().join("control").exists());
+    let session = ["-S", "control", "127.0.0.1", "-s", "dtail"];
+    let first = with(&session).unwrap().stdin(Stdin::Silent).spawn();
+    first.wait_for_stdout("the first session begins", LIMIT, |said| said == b"DTAIL5\r\n");
+    let second = with(&session).unwrap().stdin(Stdin::Silent).run();
+    second.prints("");
+    server.wait_for_log("Server.MaxSessionsPerConnection");
+    assert_eq!(first.stdout(), b"DTAIL5\r\n");
+    connection.signal(Signal::TERM);
     server.stop();
 }
 

@@ -37,7 +37,14 @@ fn the_clients_work_through_sshd() {
     let query = "select count($line) group by $hostname";
     let map = client(&sshd, &scratch, "dmap").args(["--query", query]).arg(&path).run();
     map.exits(0);
-    assert!(map.stdout_text().contains('3'), "{}", map.report());
+    expect![[r#"
+        select count($line) group by $hostname
+         count($line) 
+        --------------
+                    3 
+
+    "#]]
+    .assert_eq(&map.stdout_text());
 }
 
 #[test]
@@ -52,12 +59,10 @@ fn a_follow_through_sshd_leaves_no_process_behind() {
         scratch.append("a.log", format!("new {number}\n"));
         !said.is_empty()
     });
-    let config = sshd.scratch().path().to_owned();
     tail.signal(Signal::TERM);
     tail.wait(LIMIT).exits(0);
     // The process of the session belongs to sshd; what is left of it would still read the file.
     dtail_testkit::wait_until("nobody has the file open", LIMIT, || !is_open(&path));
-    drop(config);
 }
 
 /// Whether any process of ours has the file open.

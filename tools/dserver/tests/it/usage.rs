@@ -1,7 +1,11 @@
 //! Flags, configuration and rights of dserver, before it serves anybody.
 
-use dtail_testkit::{Program, Scratch};
+use std::time::Duration;
+
+use dtail_testkit::{Program, Scratch, Signal, sibling};
 use expect_test::{Expect, expect};
+
+const LIMIT: Duration = Duration::from_secs(30);
 
 fn dserver(scratch: &Scratch, arguments: &[&str]) -> Program {
     Program::new(env!("CARGO_BIN_EXE_dserver"), scratch).args(arguments)
@@ -10,7 +14,7 @@ fn dserver(scratch: &Scratch, arguments: &[&str]) -> Program {
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     let scratch = Scratch::new();
-    std::fs::metadata(scratch.path()).unwrap().uid() == 0
+    std::fs::metadata(scratch.path()).expect("it was made").uid() == 0
 }
 
 /// Bad usage: exit code 2 and one line.
@@ -129,6 +133,32 @@ fn root_has_to_become_somebody_else() {
         let finished = dserver(&scratch, &["--port", "0", "--run-as", "root"]).run();
         finished.exits(2).says("error: --run-as root: only root can change to another user\n");
     }
+}
+
+/// For DTail's integration tests, and for whoever has only root to test with.
+#[test]
+fn in_test_mode_root_may_serve_and_one_key_lets_everybody_in() {
+    let scratch = Scratch::new();
+    dserver(&scratch, &["--generate-key", "id_rsa"]).run().exits(0);
+    dserver(&scratch, &["--generate-key", "ssh_host_key"]).run().exits(0);
+    let server = dserver(&scratch, &["--port", "0", "--cfg", "none"]).test_mode().spawn();
+    let mut address = String::new();
+    server.wait_for_stderr("it listens", LIMIT, |said| {
+        let said = String::from_utf8_lossy(said).into_owned();
+        let line = said.strip_suffix('\n').and_then(|line| line.split_once("listening on "));
+        address = line.map(|(_, address)| address.to_owned()).unwrap_or_default();
+        !address.is_empty()
+    });
+    let path = scratch.write("a.log", "one\n");
+    Program::new(sibling("dcat"), &scratch)
+        .args(["--servers", &address, "--trustAllHosts", "--auth-key-path", "id_rsa"])
+        .args(["--user", "anybody"])
+        .arg(path)
+        .run()
+        .exits(0)
+        .prints("REMOTE|integrationtest|100|1|a.log|one\n");
+    server.signal(Signal::TERM);
+    server.wait(LIMIT).exits(0);
 }
 
 #[test]

@@ -6,12 +6,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dtail_protocol::{Diagnostic, Severity};
 use dtail_ssh::{KnownHosts, UnknownHost};
+use tokio::sync::mpsc::WeakSender;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::shared::Item;
 use super::{Answer, Question};
+use crate::HostDiagnostic;
 
 /// A question is asked when no further unknown host came for this long.
 const QUIET: Duration = Duration::from_millis(200);
@@ -46,6 +50,7 @@ pub(crate) async fn decide(
     mut hosts: mpsc::Receiver<Asked>,
     mut question: Option<Box<Question>>,
     known: Arc<KnownHosts>,
+    items: WeakSender<Item>,
 ) {
     let mut trusted: HashSet<Identity> = HashSet::new();
     while let Some(first) = hosts.recv().await {
@@ -75,7 +80,14 @@ pub(crate) async fn decide(
         }
         trusted.extend(unknown.iter().map(identity));
         answer_all(new, true);
-        remember(unknown, Arc::clone(&known)).await;
+        if let Err(text) = remember(unknown, Arc::clone(&known)).await
+            && let Some(items) = items.upgrade()
+        {
+            let diagnostic = Diagnostic { severity: Severity::Warn, text };
+            let item = Item::Diagnostic(HostDiagnostic { host: None, diagnostic });
+            // If nobody takes it the run is over.
+            let _is_told = items.send(item).await.is_ok();
+        }
     }
 }
 
@@ -91,13 +103,14 @@ fn identity(host: &UnknownHost) -> Identity {
 }
 
 /// Writes to the file of known hosts, if there is one. When that fails the hosts are unknown again
-/// the next time, which is no reason to fail now.
-async fn remember(hosts: Vec<UnknownHost>, known: Arc<KnownHosts>) {
+/// the next time, which is no reason to fail now. The error is one line.
+async fn remember(hosts: Vec<UnknownHost>, known: Arc<KnownHosts>) -> Result<(), String> {
     let records: Vec<_> =
         hosts.into_iter().map(|host| (host.endpoint, host.ip, host.key)).collect();
-    let written = spawn_blocking(move || match known.path() {
-        Some(_) => known.remember(&records),
-        None => Ok(()),
+    let written = spawn_blocking(move || {
+        let Some(path) = known.path() else { return Ok(()) };
+        let fail = |err| format!("cannot write known hosts to {}: {err}", path.display());
+        known.remember(&records).map_err(fail)
     });
-    drop(written.await);
+    written.await.unwrap_or(Ok(()))
 }

@@ -63,8 +63,10 @@ pub(crate) async fn attempt(site: &mut Site) -> Result<Summary, Failure> {
 /// What the other side of a connection is, judged by its banner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Peer {
-    /// Ours, or one that we do not know.
+    /// Ours.
     Dtail,
+    /// One that we do not know; it may be an old DTail.
+    Unknown,
     /// Knows our protocol only if it was set up so, and DTail's not at all.
     OpenSsh,
     /// DTail, which is written in Go and does not give itself another name.
@@ -75,7 +77,8 @@ fn peer(software: &str) -> Peer {
     match software {
         "Go" => Peer::OldDtail,
         _ if software.starts_with("OpenSSH") => Peer::OpenSsh,
-        _ => Peer::Dtail,
+        _ if software.starts_with("DTail_") => Peer::Dtail,
+        _ => Peer::Unknown,
     }
 }
 
@@ -88,26 +91,32 @@ async fn by_ourselves(
     let peer = peer(connection.remote_software());
     let failure = match peer {
         Peer::OldDtail => return talk_as_of_old(connection, site, permit).await,
-        Peer::Dtail | Peer::OpenSsh => match connection.subsystem(SUBSYSTEM).await {
-            Ok(stream) => {
-                let answered = Talk::new(stream, site, permit.clone()).run().await;
-                match answered {
-                    Err(failure) if failure.is_before_greeting => failure,
-                    answered => {
-                        say_goodbye(connection).await;
-                        return answered;
+        Peer::Dtail | Peer::Unknown | Peer::OpenSsh => {
+            match connection.subsystem(SUBSYSTEM).await {
+                Ok(stream) => {
+                    let answered = Talk::new(stream, site, permit.clone()).run().await;
+                    match answered {
+                        Err(failure) if failure.is_before_greeting => failure,
+                        answered => {
+                            say_goodbye(connection).await;
+                            return answered;
+                        }
                     }
                 }
+                Err(err) => channel_failure(err),
             }
-            Err(err) => channel_failure(err),
-        },
+        }
     };
-    if peer == Peer::OpenSsh {
-        let advice = "if it is its sshd that answers, add `Subsystem dtail …/dserver --stdio` to \
-                      its sshd_config";
-        return Err(Failure { text: format!("{}; {advice}", failure.text), ..failure });
-    }
     say_goodbye(connection).await;
+    match peer {
+        Peer::Unknown | Peer::OldDtail => {}
+        Peer::Dtail => return Err(failure),
+        Peer::OpenSsh => {
+            let advice = "it is its sshd that answers: add `Subsystem dtail …/dserver --stdio` \
+                          to its sshd_config, or use the port of its dserver";
+            return Err(Failure { text: format!("{}; {advice}", failure.text), ..failure });
+        }
+    }
     // A server that ends the connection at the word subsystem is most likely an old one.
     let connection = log_in(native, site, &permit).await?;
     match talk_as_of_old(connection, site, permit).await {
@@ -263,7 +272,7 @@ mod tests {
         assert_eq!(peer("DTail_0.1.0"), Peer::Dtail);
         assert_eq!(peer("OpenSSH_9.2p1 Debian-2"), Peer::OpenSsh);
         assert_eq!(peer("Go"), Peer::OldDtail);
-        assert_eq!(peer("dropbear_2022.83"), Peer::Dtail);
+        assert_eq!(peer("dropbear_2022.83"), Peer::Unknown);
     }
 
     #[tokio::test]

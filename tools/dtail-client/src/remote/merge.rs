@@ -102,13 +102,13 @@ impl Merge {
         let (items, mut received) = mpsc::channel(QUEUE_LENGTH);
         let mut hosts = JoinSet::new();
         let desks: Arc<[Desk]> = self.start_hosts(&items, &mut hosts).into();
-        let deciding = self.gathering.take().map(|(asked, question, known)| {
-            tokio::spawn(gathering::decide(asked, question, known))
-        });
         tokio::spawn(watch_cancel(Arc::clone(&self.cancel), self.stop.clone()));
         // From now on only hosts hold on to the queue, so that it closes behind the last of them.
         let weak = items.downgrade();
         drop(items);
+        let deciding = self.gathering.take().map(|(asked, question, known)| {
+            tokio::spawn(gathering::decide(asked, question, known, weak.clone()))
+        });
         let mut counts = interval(COUNTS_INTERVAL);
         loop {
             let due = self.reports.as_ref().map_or_else(far_away, |reports| reports.due().into());

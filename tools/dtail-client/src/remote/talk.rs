@@ -46,7 +46,7 @@ pub(crate) struct Talk<'a, S> {
     active: Arc<Active>,
     generation: u32,
     /// A newer request was sent and not answered yet.
-    pending: Option<(u32, Arc<Active>, oneshot::Sender<Result<(), String>>)>,
+    pending: Option<Pending>,
     /// The newer request runs, but whether it stays is not decided yet, so nothing is read.
     is_held: bool,
     joining: Option<Joining>,
@@ -59,6 +59,13 @@ pub(crate) struct Talk<'a, S> {
     /// The peer takes nothing any more; it may have said why.
     is_deaf: bool,
     last_words: Option<Instant>,
+}
+
+/// A request that the host has not answered yet, and where the answer goes.
+struct Pending {
+    generation: u32,
+    active: Arc<Active>,
+    answer: oneshot::Sender<Result<(), String>>,
 }
 
 /// What woke the session.
@@ -282,7 +289,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
     }
 
     fn started(&mut self, generation: u32) {
-        if let Some((_, active, answer)) = self.pending.take_if(|it| it.0 == generation) {
+        let pending = self.pending.take_if(|it| it.generation == generation);
+        if let Some(Pending { active, answer, .. }) = pending {
             self.generation = generation;
             self.joining = joining(self.site, &active.request);
             self.active = active;
@@ -294,7 +302,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
 
     fn refused(&mut self, refusal: Refusal) -> Result<(), Failure> {
         let Refusal { generation, kind, text } = refusal;
-        if let Some((_, _, answer)) = self.pending.take_if(|it| it.0 == generation) {
+        let pending = self.pending.take_if(|it| it.generation == generation);
+        if let Some(Pending { answer, .. }) = pending {
             // The number is used up, and nothing is running.
             self.generation = generation;
             self.finished = Some(Summary::default());
@@ -317,14 +326,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
     }
 
     async fn replace(&mut self, active: Arc<Active>, answer: oneshot::Sender<Result<(), String>>) {
-        let generation = self.generation.max(self.pending.as_ref().map_or(0, |it| it.0)) + 1;
+        let generation =
+            self.generation.max(self.pending.as_ref().map_or(0, |it| it.generation)) + 1;
         match self.start(generation, &active) {
             Ok(bytes) => {
                 if self.is_held {
                     // What was held back belongs to a request that is taken back.
                     self.generation = generation;
                 }
-                self.pending = Some((generation, active, answer));
+                self.pending = Some(Pending { generation, active, answer });
                 self.is_held = false;
                 self.send(&bytes).await;
             }

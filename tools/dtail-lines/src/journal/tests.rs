@@ -1,7 +1,6 @@
 //! Journals through a program that stands in for `journalctl`.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
@@ -16,8 +15,12 @@ const LIMIT: Duration = Duration::from_secs(20);
 fn site(script: &str) -> (tempfile::TempDir, Site) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let journalctl = folder.path().join("journalctl");
-    fs::write(&journalctl, format!("#!/bin/sh\n{script}\n")).expect("written");
-    fs::set_permissions(&journalctl, fs::Permissions::from_mode(0o755)).expect("executable");
+    // Written by another process: while a descriptor of ours is open for writing, a program that
+    // another test starts at that moment inherits it, and then ours is too busy to be started.
+    let write = r#"printf '#!/bin/sh\n%s\n' "$1" >"$2" && chmod +x "$2""#;
+    let mut writer = Command::new("sh");
+    let status = writer.args(["-c", write, "sh", script]).arg(&journalctl).status();
+    assert!(status.expect("there is a shell").success(), "written");
     (folder, Site { journalctl, ..Site::default() })
 }
 

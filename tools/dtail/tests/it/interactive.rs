@@ -22,20 +22,20 @@ struct Terminal {
 
 impl Terminal {
     fn new() -> Terminal {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let path = PathBuf::from(name.into_string().unwrap());
-        let open = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).expect("a terminal");
+        unlockpt(&master).expect("a terminal");
+        let name = ptsname(&master, Vec::new()).expect("a terminal");
+        let path = PathBuf::from(name.into_string().expect("a terminal"));
+        let open = OpenOptions::new().read(true).write(true).open(&path).expect("a terminal");
         let keyboard = File::from(master);
-        let mut reader = keyboard.try_clone().unwrap();
+        let mut reader = keyboard.try_clone().expect("a terminal");
         let screen = Arc::new(Mutex::new(Vec::new()));
         let shown = Arc::clone(&screen);
         thread::spawn(move || {
             let mut buffer = [0; 1024];
             while let Ok(length @ 1..) = reader.read(&mut buffer) {
-                shown.lock().unwrap().extend_from_slice(&buffer[..length]);
+                shown.lock().expect("nobody panics with it").extend_from_slice(&buffer[..length]);
             }
         });
         Terminal { keyboard, screen, path, _open: open }
@@ -44,14 +44,17 @@ impl Terminal {
     /// Types a line and waits until `answer` is on the screen.
     #[track_caller]
     fn say(&mut self, line: &str, answer: &str) {
-        self.screen.lock().unwrap().clear();
-        self.keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+        self.screen.lock().expect("nobody panics with it").clear();
+        self.keyboard.write_all(format!("{line}\n").as_bytes()).expect("a terminal");
         self.shows(answer);
     }
 
     #[track_caller]
     fn shows(&self, answer: &str) {
-        let shown = || String::from_utf8_lossy(&self.screen.lock().unwrap()).into_owned();
+        let shown = || {
+            String::from_utf8_lossy(&self.screen.lock().expect("nobody panics with it"))
+                .into_owned()
+        };
         wait_until(&format!("the terminal shows {answer:?}"), LIMIT, || shown().contains(answer));
     }
 

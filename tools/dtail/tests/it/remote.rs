@@ -8,7 +8,7 @@ use std::thread;
 use dtail_testkit::{Program, Scratch, Server, Signal, sibling};
 use expect_test::expect;
 
-use crate::{LIMIT, prints};
+use crate::LIMIT;
 
 /// A client of several servers, of which the first says who may log in: the others have to let the
 /// same key in.
@@ -74,6 +74,19 @@ fn groups_of_several_hosts_are_merged() {
         "select count($line),$hostname group by $hostname\n count($line) | $hostname \n\
          --------------|-----------\n            6 |  testhost \n\n",
     );
+}
+
+#[test]
+fn merged_groups_have_a_limit() {
+    let server = Server::start("{}");
+    let file = server.scratch().write("a.log", "1\n2\n3\n").display().to_string();
+    let scratch = Scratch::new();
+    scratch.write("small.json", r#"{"Server": {"MaxQueryMemory": 1}}"#);
+    let query = "select count($line) group by $line";
+    let client = server.client("dmap", &scratch).args(["--cfg", "small.json", "--query", query]);
+    let finished = client.arg(&file).run();
+    finished.exits(2).prints("");
+    finished.must(finished.stderr_text().contains("Server.MaxQueryMemory"), "the key to raise");
 }
 
 #[test]
@@ -152,15 +165,19 @@ fn a_host_that_comes_back_is_followed_again() {
         .arg(server.key())
         .arg(&file)
         .spawn();
-    server.wait_for_log("request 1: tail");
-    server.scratch().append("a.log", "before\n");
-    prints(&running, "before\n");
+    // The end of the file has been found when something behind it is printed.
+    let follows = |line: &str| {
+        running.wait_for_stdout(&format!("{line:?} is printed"), LIMIT, |printed| {
+            server.scratch().append("a.log", line);
+            String::from_utf8_lossy(printed).contains(line)
+        });
+    };
+    follows("before\n");
     wire.cut();
     dtail_testkit::wait_until("it is back", LIMIT, || {
         server.log().matches("request 1: tail").count() == 2
     });
-    server.scratch().append("a.log", "after\n");
-    prints(&running, "before\nafter\n");
+    follows("after\n");
     running.signal(Signal::INT);
     let finished = running.wait(LIMIT);
     finished.exits(0).must(finished.stderr_text().contains("trying again in"), "a warning");
@@ -234,25 +251,31 @@ struct Wire {
 
 impl Wire {
     fn to(server: SocketAddr) -> Wire {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback address works");
+        let address = listener.local_addr().expect("the loopback address works");
         let open = Arc::new(Mutex::new(Vec::new()));
         let streams = Arc::clone(&open);
         thread::spawn(move || {
             for client in listener.incoming() {
-                let (client, server) = (client.unwrap(), TcpStream::connect(server).unwrap());
+                let (client, server) = (
+                    client.expect("the loopback address works"),
+                    TcpStream::connect(server).expect("the loopback address works"),
+                );
                 for (from, to) in [(&client, &server), (&server, &client)] {
-                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let (from, to) = (
+                        from.try_clone().expect("the loopback address works"),
+                        to.try_clone().expect("the loopback address works"),
+                    );
                     thread::spawn(move || carry(from, to));
                 }
-                streams.lock().unwrap().extend([client, server]);
+                streams.lock().expect("nobody panics with it").extend([client, server]);
             }
         });
         Wire { address, open }
     }
 
     fn cut(&self) {
-        for stream in self.open.lock().unwrap().drain(..) {
+        for stream in self.open.lock().expect("nobody panics with it").drain(..) {
             drop(stream.shutdown(Shutdown::Both));
         }
     }

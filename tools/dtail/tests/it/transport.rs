@@ -10,7 +10,7 @@ use expect_test::{Expect, expect};
 /// A client whose ssh is a shell script, which finds dserver in `$DSERVER`.
 fn client(scratch: &Scratch, script: &str, arguments: &[&str]) -> Program {
     let path = scratch.write("ssh.sh", format!("#!/bin/sh\n{script}\n"));
-    std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("a file of our own");
     let command = format!("'{}' -F config", path.display());
     Program::new(sibling("dcat"), scratch)
         .env("DSERVER", sibling("dserver"))

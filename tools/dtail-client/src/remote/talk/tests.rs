@@ -16,18 +16,18 @@ type Ended = JoinHandle<Result<Summary, Failure>>;
 
 /// A session that runs, the other end of its stream, and what it hands over.
 fn begin(choice: Choice) -> (FakeServer, Ended, Rest) {
-    let Bench { mut site, items, orders, stop, shared } = bench(choice);
+    let Bench { mut site, items, orders, stop, .. } = bench(choice);
     let (stream, server) = connected();
     let ended =
         tokio::spawn(async move { Talk::new(stream, &mut site, Permit::of_test()).run().await });
-    (server, ended, Rest { items, orders, stop, shared })
+    (server, ended, Rest { items, _orders: orders, stop })
 }
 
 struct Rest {
     items: tokio::sync::mpsc::Receiver<Item>,
-    orders: tokio::sync::mpsc::Sender<super::Order>,
+    /// Only kept so that there still is somebody who gives orders.
+    _orders: tokio::sync::mpsc::Sender<super::Order>,
     stop: tokio::sync::watch::Sender<bool>,
-    shared: std::sync::Arc<super::super::shared::Shared>,
 }
 
 impl Rest {
@@ -160,7 +160,7 @@ async fn credit_is_given_back_when_lines_were_passed_on() {
     let (mut server, ended, mut rest) = begin(Choice::default());
     server.greet(&[]).await;
     let frame = lines(1, "a\n");
-    server.say(&[frame.clone()]).await;
+    server.say(std::slice::from_ref(&frame)).await;
     let item = rest.next().await;
     // Nothing is said about it while somebody still has it.
     server.say(&[ServerFrame::Heartbeat]).await;
@@ -363,7 +363,8 @@ mod reload {
     async fn hosts_that_cannot_are_named() {
         let host = host("web1", &[]).await;
         let (items, _merged) = tokio::sync::mpsc::channel(8);
-        let result = carry_out(other(), &host.shared, &[host.desk.clone()], &items).await;
+        let result =
+            carry_out(other(), &host.shared, std::slice::from_ref(&host.desk), &items).await;
         expect!["1 of 1 connected hosts cannot (interactive is not among their capabilities)"]
             .assert_eq(&result.unwrap_err().to_string());
     }
