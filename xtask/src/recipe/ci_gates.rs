@@ -21,7 +21,7 @@ const TOOL: &str = "dgrep";
 const TINY: &str = "2000";
 /// The tool whose profile may not be made of handshakes, and a size at which it is not.
 const SERVER: &str = "dserver";
-const ENOUGH: &str = "60000";
+const ENOUGH: &str = "40000";
 
 /// The folders of the tiny run.
 struct Gates<'a> {

@@ -312,7 +312,9 @@ fn a_query_with_too_many_groups_is_given_up() {
     fs::write(scene.path("open/many"), many).expect("written");
     let (settings, _) = server(&scene);
     let query = |group: &str| {
-        let text = format!("select count($line) group by {group} logformat generickv");
+        // An interval that a slow machine cannot reach: there is one increment, at the end.
+        let text =
+            format!("select count($line) group by {group} interval 3600 logformat generickv");
         let asked = Request { query: Some(text), ..request(Mode::Map) };
         scene.in_folder(asked, &["open/many", "open/a"])
     };
@@ -324,7 +326,6 @@ fn a_query_with_too_many_groups_is_given_up() {
     assert!(!done.aborted && done.matches == 200_001, "{done:?}");
     expect![[r#"
         ERROR the groups of this query need more than the 2 MiB of memory of Server.MaxQueryMemory: group by fewer different values or select fewer lines
-        1 groups
         1 groups
     "#]].assert_eq(&scene.shown);
 }
