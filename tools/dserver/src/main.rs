@@ -1,13 +1,12 @@
 //! The dserver program: serves log files over SSH. It has flags and no logic.
 
-mod command_line;
-
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use dtail_process::command_line;
 use dtail_process::exit::Exit;
 use dtail_process::log::{Level, Logger};
 use dtail_process::panics;

@@ -221,3 +221,6 @@ pub struct FollowArgs {
     #[arg(long = "checkHealth", hide = true)]
     pub(crate) check_health: bool,
 }
+
+#[cfg(test)]
+mod tests;

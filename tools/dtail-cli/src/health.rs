@@ -13,8 +13,8 @@ use dtail_process::config::Config;
 use dtail_process::log::{Level, Logger};
 use dtail_process::panics;
 
-use crate::command_line::{self, NotParsed};
 use crate::hosts;
+use dtail_process::command_line::{self, NotParsed};
 
 /// Exit codes of monitoring plugins.
 const OK: u8 = 0;

@@ -5,7 +5,6 @@
 mod arguments;
 mod color;
 mod color_table;
-mod command_line;
 mod decimal;
 mod diagnostics;
 mod files;

@@ -1,7 +1,6 @@
 //! What is logged in with: which private keys, and their passphrases. Never connects.
 
 use std::collections::HashMap;
-use std::env;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -14,12 +13,10 @@ use crate::arguments::RemoteArgs;
 
 /// The private key file that was asked for, by flag, by environment or by configuration.
 fn key_file(args: &RemoteArgs, config: &Config) -> Option<PathBuf> {
-    let from_environment = |name| env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
     let typed = args.auth_key_path.clone().or_else(|| args.key.clone());
     typed
         .filter(|path| !path.as_os_str().is_empty())
-        .or_else(|| from_environment("DTAIL_AUTH_KEY_PATH"))
-        .or_else(|| from_environment("DTAIL_SSH_PRIVATE_KEYFILE_PATH"))
+        .or_else(environment::auth_key_path)
         .or_else(|| config.auth_key_path.clone())
         .map(|path| environment::expand_home(&path))
 }
@@ -87,7 +84,7 @@ impl Passphrases {
     fn next(&mut self, path: &Path) -> Option<String> {
         let asked = self.asked.entry(path.to_owned()).or_default();
         *asked += 1;
-        let from_environment = env::var("DTAIL_KEY_PASSPHRASE").ok().filter(|it| !it.is_empty());
+        let from_environment = environment::key_passphrase();
         if *asked == 1 && from_environment.is_some() {
             return from_environment;
         }

@@ -20,11 +20,11 @@ use dtail_process::signals::StopSignals;
 use crate::arguments::{ColorChoice, CommonArgs, FollowArgs, InputArgs, QueryArgs, SearchArgs};
 use crate::color::Style;
 use crate::color_table;
-use crate::command_line::{self, NotParsed};
 use crate::interactive;
 use crate::output::Output;
 use crate::plan::{self, Plan};
 use crate::printer::{Ended, Printer};
+use dtail_process::command_line::{self, NotParsed};
 
 /// After a signal: time for what was read to be printed.
 const GRACE: Duration = Duration::from_millis(800);

@@ -24,6 +24,17 @@ pub fn home() -> Option<PathBuf> {
     env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
 }
 
+/// The private key to log in with: DTail's variables, the newer one first.
+pub fn auth_key_path() -> Option<PathBuf> {
+    let path = |name| env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
+    path("DTAIL_AUTH_KEY_PATH").or_else(|| path("DTAIL_SSH_PRIVATE_KEYFILE_PATH"))
+}
+
+/// The passphrase of an encrypted private key.
+pub fn key_passphrase() -> Option<String> {
+    env::var("DTAIL_KEY_PASSPHRASE").ok().filter(|it| !it.is_empty())
+}
+
 /// `path` with a leading `~/` replaced by the home directory, if there is one.
 pub fn expand_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), home()) {

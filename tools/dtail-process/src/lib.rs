@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod argv;
+pub mod command_line;
 pub mod config;
 pub mod environment;
 pub mod exit;

@@ -4,11 +4,12 @@
 use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Parser, error::ErrorKind};
-use dtail_process::argv::{self, Flag};
+
+use crate::argv::{self, Flag};
 
 /// Why there are no typed arguments.
 #[derive(Debug, PartialEq)]
-pub(crate) enum NotParsed {
+pub enum NotParsed {
     /// `--help` was asked for; this is it.
     Help(String),
     /// One line.
@@ -16,7 +17,7 @@ pub(crate) enum NotParsed {
 }
 
 /// Parses `words`, the first being the program's name.
-pub(crate) fn parse<Arguments: Parser>(words: Vec<OsString>) -> Result<Arguments, NotParsed> {
+pub fn parse<Arguments: Parser>(words: Vec<OsString>) -> Result<Arguments, NotParsed> {
     // As in Go, of a repeated flag the last counts.
     let mut command = Arguments::command().args_override_self(true).disable_version_flag(true);
     command.build();
@@ -33,15 +34,31 @@ pub(crate) fn parse<Arguments: Parser>(words: Vec<OsString>) -> Result<Arguments
 /// The flag with all its spellings, of which clap knows the first.
 fn flag(arg: &Arg) -> Option<Flag> {
     let name = arg.get_long()?;
-    let kebab: String = name
-        .chars()
-        .flat_map(|letter| match letter.is_ascii_uppercase() {
-            true => vec!['-', letter.to_ascii_lowercase()],
-            false => vec![letter],
-        })
-        .collect();
+    let names = vec![name.to_owned(), kebab_case(name), camel_case(name)];
     let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
-    Some(Flag { names: vec![name.to_owned(), kebab], short: arg.get_short(), takes_value })
+    Some(Flag { names, short: arg.get_short(), takes_value })
+}
+
+fn kebab_case(name: &str) -> String {
+    let mut kebab = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            kebab.push('-');
+        }
+        kebab.push(letter.to_ascii_lowercase());
+    }
+    kebab
+}
+
+fn camel_case(name: &str) -> String {
+    let mut parts = name.split('-');
+    let mut camel = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (first, rest) = part.split_at(part.len().min(1));
+        camel.push_str(&first.to_ascii_uppercase());
+        camel.push_str(rest);
+    }
+    camel
 }
 
 fn not_parsed(err: &clap::Error) -> NotParsed {
@@ -53,6 +70,7 @@ fn not_parsed(err: &clap::Error) -> NotParsed {
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        // The other tips are good; this one names a spelling nobody typed.
         .filter(|line| !line.is_empty() && !line.starts_with("tip: to pass"));
     let line = lines.collect::<Vec<_>>().join("; ");
     NotParsed::Error(line.strip_prefix("error: ").unwrap_or(&line).to_owned())
