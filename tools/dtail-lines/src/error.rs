@@ -50,6 +50,8 @@ pub enum FileError {
     Compressed(PathBuf, Compression),
     /// The glob is malformed.
     BadGlob(String),
+    /// To find what the glob names, more files must be looked at than may be.
+    WideGlob(String),
     /// The glob names nothing.
     NoMatch(String),
 }
@@ -94,6 +96,9 @@ impl fmt::Display for FileError {
                 write!(f, "{} is {format} data and cannot be followed", path.display())
             }
             FileError::BadGlob(glob) => write!(f, "malformed glob {glob:?}"),
+            FileError::WideGlob(glob) => {
+                write!(f, "{glob} looks at too many files, name the folders more exactly")
+            }
             FileError::NoMatch(glob) => write!(f, "no file matches {glob}"),
         }
     }

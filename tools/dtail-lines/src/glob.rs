@@ -7,9 +7,36 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// The glob is malformed.
+use crate::access::Access;
+
+/// Bytes of paths that globs from afar may look at. Links such as `/proc/self/root` make trees
+/// without an end.
+const REMOTE_EFFORT: usize = 16 << 20;
+
+/// Why a glob is not evaluated.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadGlob;
+pub(crate) enum BadGlob {
+    /// It is malformed.
+    Malformed,
+    /// More would have to be looked at than may be.
+    TooWide,
+}
+
+/// What globs may still cost, in bytes of the paths they look at.
+#[derive(Debug)]
+pub(crate) struct Effort(usize);
+
+impl Effort {
+    /// Whoever may read everything may also take their time.
+    pub(crate) fn new(access: &Access) -> Effort {
+        Effort(if access.is_everything() { usize::MAX } else { REMOTE_EFFORT })
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<(), BadGlob> {
+        self.0 = self.0.checked_sub(bytes).ok_or(BadGlob::TooWide)?;
+        Ok(())
+    }
+}
 
 /// A Unicode scalar value, or an invalid byte beyond their range.
 type Rune = u32;
@@ -33,16 +60,23 @@ pub(crate) fn has_meta(path: &[u8]) -> bool {
 }
 
 /// All paths that match, sorted. What cannot be listed matches nothing, as in Go.
-pub(crate) fn expand(glob: &[u8]) -> Result<Vec<PathBuf>, BadGlob> {
+pub(crate) fn expand(glob: &[u8], effort: &mut Effort) -> Result<Vec<PathBuf>, BadGlob> {
     let root = if glob.starts_with(b"/") { "/" } else { "" };
     let mut found = vec![PathBuf::from(root)];
     for component in components(glob) {
         if has_meta(component) {
             let tokens = parse(component)?;
-            found = found.iter().flat_map(|folder| list(folder, &tokens)).collect();
+            let mut inside = Vec::new();
+            for folder in &found {
+                list(folder, &tokens, effort, &mut inside)?;
+            }
+            found = inside;
         } else {
             let name = OsStr::from_bytes(component);
-            found.iter_mut().for_each(|path| path.push(name));
+            for path in &mut found {
+                path.push(name);
+                effort.spend(path.as_os_str().len())?;
+            }
             found.retain(|path| path.symlink_metadata().is_ok());
         }
     }
@@ -67,14 +101,23 @@ pub(crate) fn components(path: &[u8]) -> Vec<&[u8]> {
     cleaned
 }
 
-fn list(folder: &Path, tokens: &[Token]) -> Vec<PathBuf> {
+/// Adds what matches in a folder to `found`.
+fn list(
+    folder: &Path,
+    tokens: &[Token],
+    effort: &mut Effort,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), BadGlob> {
     let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let Ok(entries) = fs::read_dir(listed) else { return Vec::new() };
-    entries
-        .filter_map(|entry| Some(entry.ok()?.file_name().into_vec()))
-        .filter(|name| matches(tokens, &runes(name)))
-        .map(|name| folder.join(OsStr::from_bytes(&name)))
-        .collect()
+    let Ok(entries) = fs::read_dir(listed) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let name = entry.file_name().into_vec();
+        effort.spend(folder.as_os_str().len() + name.len())?;
+        if matches(tokens, &runes(&name)) {
+            found.push(folder.join(OsStr::from_bytes(&name)));
+        }
+    }
+    Ok(())
 }
 
 fn runes(name: &[u8]) -> Vec<Rune> {
@@ -104,7 +147,7 @@ fn parse(component: &[u8]) -> Result<Vec<Token>, BadGlob> {
 }
 
 fn next(rest: &mut &[Rune]) -> Result<Rune, BadGlob> {
-    let (&rune, after) = rest.split_first().ok_or(BadGlob)?;
+    let (&rune, after) = rest.split_first().ok_or(BadGlob::Malformed)?;
     *rest = after;
     Ok(rune)
 }
@@ -137,7 +180,7 @@ fn class(rest: &mut &[Rune]) -> Result<Token, BadGlob> {
 fn class_member(rest: &mut &[Rune]) -> Result<Rune, BadGlob> {
     let rune = next(rest)?;
     match char::from_u32(rune) {
-        Some('-' | ']') => Err(BadGlob),
+        Some('-' | ']') => Err(BadGlob::Malformed),
         Some('\\') => next(rest),
         _ => Ok(rune),
     }
@@ -192,7 +235,7 @@ mod tests {
 
     use expect_test::{Expect, expect};
 
-    use super::{BadGlob, expand, matches, parse, runes};
+    use super::{BadGlob, Effort, expand, matches, parse, runes};
 
     #[track_caller]
     fn check(glob: &[u8], names: &[&[u8]], expected: &Expect) {
@@ -247,7 +290,7 @@ mod tests {
         }
         let show = |glob: &str| {
             let glob = format!("{}/{glob}", folder.path().display());
-            let found = expand(glob.as_bytes()).expect("well-formed");
+            let found = expand(glob.as_bytes(), &mut Effort(1 << 20)).expect("well-formed");
             let names = found.iter().map(|path| path.strip_prefix(folder.path()).expect("below"));
             names.map(|name| name.display().to_string()).collect::<Vec<_>>().join(" ")
         };
@@ -256,6 +299,18 @@ mod tests {
         assert_eq!(show("./[ac]*"), "a c.log");
         assert_eq!(show("*/none"), "");
         assert_eq!(show("c.log/*"), "");
-        assert_eq!(expand(b"/[x"), Err(BadGlob));
+        assert_eq!(expand(b"/[x", &mut Effort(0)), Err(BadGlob::Malformed));
+    }
+
+    #[test]
+    fn a_tree_without_an_end_is_not_searched() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for link in ["a", "b"] {
+            std::os::unix::fs::symlink(".", folder.path().join(link)).expect("a link");
+        }
+        let glob = |depth| format!("{}{}", folder.path().display(), "/*".repeat(depth));
+        let mut effort = Effort(1 << 20);
+        assert_eq!(expand(glob(3).as_bytes(), &mut effort).map(|found| found.len()), Ok(8));
+        assert_eq!(expand(glob(30).as_bytes(), &mut effort), Err(BadGlob::TooWide));
     }
 }

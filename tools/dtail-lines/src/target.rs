@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::access::Access;
 use crate::error::FileError;
-use crate::glob;
+use crate::glob::{self, BadGlob, Effort};
 use crate::journal::{self, PREFIX};
 use crate::opening::check_access;
 use crate::site::Site;
@@ -77,6 +77,16 @@ impl Target {
 /// error, a missing path not yet. Matches of a glob that are not permitted are left out, and are
 /// not told from a glob that matches nothing.
 pub fn resolve(argument: &OsStr, max_targets: usize, site: &Site) -> Result<Targets, FileError> {
+    resolve_within(&mut Effort::new(&site.access), argument, max_targets, site)
+}
+
+/// As [`resolve`], for one of several arguments that share their effort.
+pub(crate) fn resolve_within(
+    effort: &mut Effort,
+    argument: &OsStr,
+    max_targets: usize,
+    site: &Site,
+) -> Result<Targets, FileError> {
     let single = |target| Targets { targets: vec![target], dropped: 0, withheld: None };
     if argument == "-" {
         return Ok(single(Target::stdin()));
@@ -88,8 +98,11 @@ pub fn resolve(argument: &OsStr, max_targets: usize, site: &Site) -> Result<Targ
         return Ok(single(Target::file(Path::new(argument))));
     }
     let named = || argument.to_string_lossy().into_owned();
-    let mut paths =
-        glob::expand(argument.as_bytes()).map_err(|glob::BadGlob| FileError::BadGlob(named()))?;
+    let expanded = glob::expand(argument.as_bytes(), effort);
+    let mut paths = expanded.map_err(|bad| match bad {
+        BadGlob::Malformed => FileError::BadGlob(named()),
+        BadGlob::TooWide => FileError::WideGlob(named()),
+    })?;
     let withheld = withhold(&mut paths, argument, &site.access);
     if paths.is_empty() && !site.access.is_everything() {
         let reason = withheld.unwrap_or_else(|| "no file matches".to_owned());

@@ -17,11 +17,13 @@ use crate::gate::{self, Findings};
 use crate::session::{self, Dialect};
 use crate::shared::{Shared, Who, stopped};
 use crate::stats::counted;
-use crate::users::User;
+use crate::users::{User, UserKind};
 use crate::wire;
 
 /// Whoever is turned away may not listen; that is not waited for longer.
 const LAST_WORD: Duration = Duration::from_millis(100);
+/// How long somebody may stay who has only come for a health check.
+const HEALTH_CHECK: Duration = Duration::from_secs(10);
 /// The subsystem of protocol 5.
 const SUBSYSTEM: &str = "dtail";
 
@@ -46,20 +48,42 @@ pub(crate) async fn serve(
     };
     let findings = Findings::default();
     let Some(login) = log_in(&shared, &server, tcp, peer, &place, &findings).await else { return };
+    // The name was checked before it was let in.
+    let Some(user) = User::named(&login.user) else { return };
+    let shown = format!("{user}@{peer}");
+    let who = Who { user, shown, address: Some(peer.ip()), may_register: findings.by_file() };
+    let most_sessions = limits.max_sessions_per_connection;
+    let credential = login.credential.clone();
+    let log_entry = || shared.log.info(&who.shown, format_args!("logged in with {credential}"));
+    if who.user.kind() == UserKind::Health {
+        log_entry();
+        return check_health(&shared, &who, login, &place, most_sessions).await;
+    }
     let Some(_inside) = place.go_inside(limits.max_connections) else {
         shared.log.warn(peer, "refused: too many connections, see Server.MaxConnections");
         login.disconnect("too many connections, try again later").await;
         return;
     };
-    // The name was checked before it was let in.
-    let Some(user) = User::named(&login.user) else { return };
-    let shown = format!("{user}@{peer}");
-    let Login { credential, .. } = &login;
-    shared.log.info(&shown, format_args!("logged in with {credential}"));
-    let may_register = findings.by_file();
-    let who = Who { user, shown, address: Some(peer.ip()), may_register };
-    serve_channels(&shared, &who, login, limits.max_sessions_per_connection).await;
+    log_entry();
+    serve_channels(&shared, &who, login, most_sessions).await;
     shared.log.info(&who.shown, "connection ended");
+}
+
+/// Anybody may log in for a health check. So that nobody is kept out by that, it goes on in the
+/// place of those who have not logged in, and not for long.
+async fn check_health(
+    shared: &Arc<Shared>,
+    who: &Who,
+    login: Login,
+    place: &Anteroom,
+    most_sessions: usize,
+) {
+    let how = tokio::select! {
+        () = serve_channels(shared, who, login, most_sessions) => "connection ended",
+        () = place.evicted() => "connection ended to make room, see Server.MaxUnauthenticated",
+        () = tokio::time::sleep(HEALTH_CHECK) => "connection ended: a health check takes no longer",
+    };
+    shared.log.info(&who.shown, how);
 }
 
 /// Tells a client why it is not let in: a line before the server's banner, which SSH allows.

@@ -75,14 +75,6 @@ impl Plan {
         typed.or_else(configured).unwrap_or_else(|| ADDRESS.to_owned())
     }
 
-    pub(crate) fn host_key_file(&self) -> PathBuf {
-        if environment::is_test_mode() {
-            return PathBuf::from("ssh_host_key");
-        }
-        let configured = self.config.server.host_key_file.clone();
-        configured.unwrap_or_else(|| self.rules.cache_dir.join("ssh_host_key"))
-    }
-
     /// `terminal` is used if the logger has one.
     pub(crate) fn log(&self, terminal: Option<Box<dyn Write + Send>>) -> Log {
         let logger = self.options.logger.or(self.config.logger).unwrap_or(Logger::File);

@@ -22,6 +22,7 @@ const EVERY_FILE: &str = "^/.*";
 pub(crate) struct Rules {
     pub(crate) limits: Limits,
     pub(crate) cache_dir: PathBuf,
+    pub(crate) host_key_file: PathBuf,
     pub(crate) auth_keys: Option<AuthKeyLimits>,
     pub(crate) log_format: String,
     /// Files read at once.
@@ -73,7 +74,9 @@ impl Rules {
             max_per_user: keys.auth_key_max_per_user.unwrap_or(5),
         });
         let log_format = config.mapreduce_log_format.clone().filter(|name| !name.is_empty());
-        let (default_access, access) = accesses(&keys.permissions)?;
+        let cache_dir = config.cache_dir.clone().unwrap_or_else(|| PathBuf::from("cache"));
+        let host_key_file = host_key_file(config, &cache_dir);
+        let (default_access, access) = accesses(&keys.permissions, &absolute(&host_key_file))?;
         let jobs = |place, jobs: &[JobKeys]| {
             let enabled = jobs.iter().filter(|job| job.enable);
             let jobs: Result<Vec<Job>, String> = enabled.map(Job::new).collect();
@@ -83,7 +86,8 @@ impl Rules {
             cats: permits(limits.max_concurrent_cats, cats),
             tails: permits(limits.max_concurrent_tails, tails),
             limits,
-            cache_dir: config.cache_dir.clone().unwrap_or_else(|| PathBuf::from("cache")),
+            cache_dir,
+            host_key_file,
             auth_keys,
             log_format: log_format.unwrap_or_else(|| "default".to_owned()),
             schedule: jobs("Schedule", &keys.schedule)?,
@@ -131,10 +135,25 @@ impl Limits {
 
 type Accesses = (Option<Access>, BTreeMap<String, Option<Access>>);
 
-fn accesses(keys: &PermissionKeys) -> Result<Accesses, String> {
+/// Where the private key of the host is, as configured.
+fn host_key_file(config: &Config, cache_dir: &Path) -> PathBuf {
+    if environment::is_test_mode() {
+        return PathBuf::from("ssh_host_key");
+    }
+    let configured = config.server.host_key_file.clone();
+    configured.unwrap_or_else(|| cache_dir.join("ssh_host_key"))
+}
+
+/// `host_key_file` is nobody's to read, whatever the rules say: who has it can be this host.
+fn accesses(keys: &PermissionKeys, host_key_file: &Path) -> Result<Accesses, String> {
     let access = |place: &str, rules: &[String]| {
         let parsed = Permissions::parse(rules).map_err(|err| format!("{place}: {err}"))?;
-        Ok::<_, String>((!rules.is_empty()).then(|| Access::from(parsed)))
+        let host_key_file = host_key_file.to_owned();
+        // It may be made, or moved behind a symlink, at any time.
+        let is_secret =
+            move |path: &Path| host_key_file.canonicalize().is_ok_and(|secret| secret == path);
+        let permits = move |path: &Path| parsed.allows(path) && !is_secret(path);
+        Ok::<_, String>((!rules.is_empty()).then(|| Access::when(permits)))
     };
     let every_file = [EVERY_FILE.to_owned()];
     let default = keys.default.as_deref().unwrap_or(&every_file);
@@ -227,6 +246,20 @@ mod tests {
                 journal:sshd false
             "#]],
         );
+    }
+
+    #[test]
+    fn nobody_reads_the_host_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().canonicalize().unwrap();
+        let (key, other) = (dir.join("key"), dir.join("other"));
+        std::fs::write(&key, "").unwrap();
+        std::fs::write(&other, "").unwrap();
+        std::os::unix::fs::symlink(&dir, dir.join("link")).unwrap();
+        let json = format!(r#"{{"Server": {{"HostKeyFile": "{}/link/key"}}}}"#, dir.display());
+        let rules = rules(&json).unwrap();
+        let access = rules.access(&User::named("ann").unwrap()).unwrap();
+        assert_eq!([key, other].map(|path| access.permits(&path)), [false, true]);
     }
 
     #[test]

@@ -49,10 +49,10 @@ pub fn serve(
 /// if there is a host key already.
 pub fn check_config(options: &Options) -> Result<(), String> {
     let plan = Plan::new(options)?;
-    if !plan.host_key_file().exists() {
+    if !plan.rules.host_key_file.exists() {
         return Ok(());
     }
-    let loaded = HostKey::load_or_generate(&plan.host_key_file());
+    let loaded = HostKey::load_or_generate(&plan.rules.host_key_file);
     let (host_key, _) = loaded.map_err(|err| err.to_string())?;
     options::ssh(&plan.config, &plan.rules, &host_key).map(drop)
 }
@@ -110,11 +110,11 @@ struct Source {
 /// new one belongs to that user.
 fn give_up_root(plan: &Plan) -> Result<HostKey, String> {
     let load = || {
-        let loaded = HostKey::load_or_generate(&plan.host_key_file());
+        let loaded = HostKey::load_or_generate(&plan.rules.host_key_file);
         loaded.map(|(key, _)| key).map_err(|err| err.to_string())
     };
     let Some(account) = plan.account()? else { return load() };
-    let early = plan.host_key_file().exists().then(load).transpose()?;
+    let early = plan.rules.host_key_file.exists().then(load).transpose()?;
     accounts::drop_privileges(&account).map_err(|err| err.to_string())?;
     early.map_or_else(load, Ok)
 }

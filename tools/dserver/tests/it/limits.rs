@@ -40,6 +40,20 @@ fn one_connection_too_many_is_told_so() {
 }
 
 #[test]
+fn health_checks_take_nobodys_place_and_do_not_stay() {
+    let server = Server::start(r#"{"Server": {"MaxConnections": 1}}"#);
+    let scratch = Scratch::new();
+    let path = server.scratch().write("a.log", "line\n");
+    let Some(ssh) = ssh(&server, &scratch, "DTAIL-HEALTH") else { return };
+    let squatter = ssh.args(["-N", "127.0.0.1"]).stdin(Stdin::Silent).spawn();
+    server.wait_for_log("logged in");
+    server.client("dcat", &scratch).arg("--plain").arg(&path).run().exits(0).prints("line\n");
+    server.wait_for_log("a health check takes no longer");
+    squatter.wait(LIMIT).exits(255);
+    server.stop();
+}
+
+#[test]
 fn who_fails_to_log_in_too_often_has_to_wait() {
     let server = Server::start(r#"{"Server": {"MaxFailedLogins": 2}}"#);
     let scratch = Scratch::new();

@@ -9,8 +9,9 @@ use super::log::{Identity, Log};
 use super::pipes::Pipe;
 use super::{FollowNotice, Follower};
 use crate::error::FileError;
+use crate::glob::Effort;
 use crate::opening::{Opened, missing, open_file};
-use crate::target::{Place, Target, resolve};
+use crate::target::{Place, Target, resolve_within};
 
 /// A glob that is evaluated again and again.
 pub(super) struct Glob {
@@ -76,14 +77,15 @@ impl Follower {
     pub(super) fn evaluate_globs(&mut self) {
         self.globs_evaluated = Instant::now();
         let mut globs = std::mem::take(&mut self.globs);
-        globs.retain_mut(|glob| self.evaluate_glob(glob));
+        let mut effort = Effort::new(&self.site.access);
+        globs.retain_mut(|glob| self.evaluate_glob(glob, &mut effort));
         self.globs = globs;
     }
 
     /// Watches what the glob names now. `false` if it never names anything.
-    fn evaluate_glob(&mut self, glob: &mut Glob) -> bool {
+    fn evaluate_glob(&mut self, glob: &mut Glob, effort: &mut Effort) -> bool {
         let mut notices = Vec::new();
-        match resolve(&glob.argument, self.limits.max_glob_targets, &self.site) {
+        match resolve_within(effort, &glob.argument, self.limits.max_glob_targets, &self.site) {
             Ok(found) => {
                 let mut dropped = found.dropped;
                 for target in found.targets {

@@ -165,11 +165,20 @@ impl Task {
         })
     }
 
+    /// A job that reads whole files was told to stop. One that follows ends in no other way.
+    fn is_cut_short(&self) -> bool {
+        self.mode == Mode::Map && self.cancel.load(Ordering::Relaxed)
+    }
+
     fn collect(&self, query: &Query, run: Run) -> Result<String, String> {
         let log = &self.shared.log;
         let mut failure = None;
         for event in run.events().clone() {
             match event {
+                // A file that is there counts as done, which half a day's results are not.
+                Event::Report(_) if self.is_cut_short() => {
+                    failure = Some("stopped before it was done, nothing is written".to_owned());
+                }
                 Event::Report(report) => {
                     if let Err(err) = write_outfile(query, &report.table) {
                         failure = Some(err.to_string());
@@ -202,5 +211,56 @@ impl Task {
                 outcome.hosts
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use dtail_process::config::{Config, JobKeys};
+    use dtail_process::log::Level;
+    use dtail_protocol::Mode;
+    use jiff::Zoned;
+
+    use super::{Job, PORT, Task};
+    use crate::log::Log;
+    use crate::rules::Rules;
+    use crate::shared::Shared;
+    use crate::users::User;
+
+    /// Does a job and tells whether its outfile is there.
+    #[track_caller]
+    fn check(mode: Mode, is_cancelled: bool, writes: bool) {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, outfile) = (dir.path().join("a.log"), dir.path().join("out.csv"));
+        std::fs::write(&log, "line\n").unwrap();
+        let keys = JobKeys {
+            name: "job".to_owned(),
+            files: log.display().to_string(),
+            query: "select count($line) group by $hostname".to_owned(),
+            outfile: Some(outfile.display().to_string()),
+            ..JobKeys::default()
+        };
+        let rules = Rules::new(&Config::default(), None).unwrap();
+        Task {
+            shared: Arc::new(Shared::new(Log::new(Level::None, None, None), rules)),
+            user: User::schedule(),
+            job: Job::new(&keys).unwrap(),
+            mode,
+            now: Zoned::now(),
+            port: PORT,
+            cancel: Arc::new(AtomicBool::new(is_cancelled)),
+        }
+        .run();
+        assert_eq!(outfile.exists(), writes, "{mode:?}");
+    }
+
+    #[test]
+    fn a_job_that_was_cut_short_is_not_taken_for_done() {
+        check(Mode::Map, false, true);
+        check(Mode::Map, true, false);
+        check(Mode::Tail, true, true);
     }
 }

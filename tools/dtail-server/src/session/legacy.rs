@@ -127,7 +127,7 @@ impl Talk<'_> {
                 self.start_what_may().await;
                 let is_done = self.running.is_empty() && self.batches.is_empty();
                 if is_done {
-                    self.offer_to_close(stopping);
+                    self.offer_to_close(stopping).await;
                 }
                 if is_done && self.heard_all {
                     return "the client has closed it".to_owned();
@@ -267,23 +267,24 @@ impl Talk<'_> {
             }
             Ended::Refused(text) => {
                 log.warn(who, format_args!("request {generation} refused: {text}"));
-                self.outbox.say_last(self.message("ERROR", &text));
+                self.outbox.say_last(self.message("ERROR", &text)).await;
             }
             Ended::Panicked(text) => {
                 log.error(who, format_args!("request {generation} failed: {text}"));
-                self.outbox.say_last(self.message("ERROR", "internal error of the server"));
+                let text = "internal error of the server";
+                self.outbox.say_last(self.message("ERROR", text)).await;
             }
         }
     }
 
     /// Tells the client to close, if it has got what it came for.
-    fn offer_to_close(&mut self, stopping: bool) {
+    async fn offer_to_close(&mut self, stopping: bool) {
         if self.closing.is_some() || (self.started == 0 && !stopping) {
             return;
         }
         let mut bytes = Vec::new();
         legacy::close_connection(&mut bytes);
-        self.outbox.say_last(bytes);
+        self.outbox.say_last(bytes).await;
         self.closing = Some(Instant::now() + CLOSING);
     }
 

@@ -130,7 +130,7 @@ impl Talk<'_> {
                     Err(err) => return End::Gone(err.to_string()),
                 },
                 ended = ended(running) => {
-                    self.finish(ended);
+                    self.finish(ended).await;
                     if self.stopping {
                         return End::Done;
                     }
@@ -228,7 +228,7 @@ impl Talk<'_> {
     }
 
     /// The running request has ended by itself.
-    fn finish(&mut self, ended: Ended) {
+    async fn finish(&mut self, ended: Ended) {
         let Some(running) = self.running.take() else { return };
         let generation = running.generation;
         self.log_end(&running, &ended);
@@ -254,7 +254,7 @@ impl Talk<'_> {
                 ServerFrame::Refused(refusal).encode(&mut last);
             }
         }
-        self.outbox.say_last(last);
+        self.outbox.say_last(last).await;
     }
 
     fn log_end(&self, running: &Running, ended: &Ended) {

@@ -18,12 +18,16 @@ use crate::wire::Writer;
 
 /// Frames of a request under way. With blocks of 256 KiB this is what a stalled client costs.
 const QUEUE_LENGTH: usize = 4;
-/// Answers of the session itself under way.
+/// Answers of the session itself under way, and last words.
 const MOST_ANSWERS: usize = 16;
 /// How often a full queue looks whether the request was cancelled.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
 /// After a cancel, how long what was already put out may wait for credit.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long an answer may wait for room. Whoever asks and never listens would else hold up the
+/// whole connection, in which then even its end goes unnoticed.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Encoded bytes on their way.
 #[derive(Debug)]
@@ -43,8 +47,11 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     /// Something has changed that the writer should look at.
     changed: Notify,
-    /// There is room for an answer.
+    /// There is room for an answer or for last words.
     room: Notify,
+    /// There was no room for `patience`.
+    stalled: Notify,
+    patience: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +85,8 @@ impl Outbox {
             state: Mutex::default(),
             changed: Notify::new(),
             room: Notify::new(),
+            stalled: Notify::new(),
+            patience: PATIENCE,
         })
     }
 
@@ -102,23 +111,28 @@ impl Outbox {
 
     /// Sends something before all output. Waits while too much of the kind is under way.
     pub(crate) async fn answer(&self, bytes: Vec<u8>) {
-        let bytes = Bytes::from(bytes);
+        self.queue_words(bytes.into(), |state| &mut state.answers).await;
+    }
+
+    /// Sends something after all output that was queued until now. Waits as [`Outbox::answer`].
+    pub(crate) async fn say_last(&self, bytes: Vec<u8>) {
+        self.queue_words(bytes.into(), |state| &mut state.last_words).await;
+    }
+
+    async fn queue_words(&self, bytes: Bytes, queue: fn(&mut State) -> &mut VecDeque<Bytes>) {
         loop {
             {
                 let mut state = self.lock();
-                if state.answers.len() < MOST_ANSWERS {
-                    state.answers.push_back(bytes);
+                let queue = queue(&mut state);
+                if queue.len() < MOST_ANSWERS {
+                    queue.push_back(bytes);
                     break;
                 }
             }
-            self.room.notified().await;
+            if tokio::time::timeout(self.patience, self.room.notified()).await.is_err() {
+                self.stalled.notify_one();
+            }
         }
-        self.changed.notify_one();
-    }
-
-    /// Sends something after all output that was queued until now.
-    pub(crate) fn say_last(&self, bytes: Vec<u8>) {
-        self.lock().last_words.push_back(bytes.into());
         self.changed.notify_one();
     }
 
@@ -156,7 +170,7 @@ impl Outbox {
     }
 
     /// Sends what is put out until [`Outbox::close`]; whenever nothing was sent for `heartbeat.0`,
-    /// sends `heartbeat.1`. An error means that the client is gone.
+    /// sends `heartbeat.1`. An error means that the client is gone, or might as well be.
     pub(crate) async fn write(
         &self,
         mut writer: Writer,
@@ -169,7 +183,7 @@ impl Outbox {
             let wait = match self.next(&mut pending) {
                 Next::Send(bytes) => {
                     shared.stats.bytes_sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                    writer.send(bytes).await?;
+                    self.send(&mut writer, bytes).await?;
                     last_sent = Instant::now();
                     continue;
                 }
@@ -185,8 +199,17 @@ impl Outbox {
             if let Some((interval, bytes)) = &heartbeat
                 && last_sent.elapsed() >= *interval
             {
-                writer.send(bytes.clone()).await?;
+                self.send(&mut writer, bytes.clone()).await?;
                 last_sent = Instant::now();
+            }
+        }
+    }
+
+    async fn send(&self, writer: &mut Writer, bytes: Bytes) -> io::Result<()> {
+        tokio::select! {
+            sent = writer.send(bytes) => sent,
+            () = self.stalled.notified() => {
+                Err(io::Error::other("it asks and does not listen to the answers"))
             }
         }
     }
@@ -215,7 +238,10 @@ impl Outbox {
             }
         }
         match state.last_words.pop_front() {
-            Some(bytes) => Next::Send(bytes),
+            Some(bytes) => {
+                self.room.notify_one();
+                Next::Send(bytes)
+            }
             None if state.closing => Next::Finish,
             None => Next::Wait(None),
         }
@@ -235,5 +261,60 @@ async fn until_then(then: Option<Instant>) {
     match then {
         Some(then) => tokio::time::sleep_until(then).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use dtail_process::config::Config;
+    use dtail_process::log::Level;
+    use tokio::sync::mpsc;
+
+    use super::{MOST_ANSWERS, Outbox};
+    use crate::log::Log;
+    use crate::rules::Rules;
+    use crate::shared::Shared;
+    use crate::wire::Writer;
+
+    fn is_ready(future: impl Future<Output = ()>) -> bool {
+        pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[tokio::test]
+    async fn nothing_is_held_without_limit_for_a_client_that_does_not_listen() {
+        let outbox = Outbox::new();
+        let most = 2 * MOST_ANSWERS;
+        let said = (0..most).filter(|_| is_ready(outbox.say_last(vec![0]))).count();
+        let answered = (0..most).filter(|_| is_ready(outbox.answer(vec![0]))).count();
+        assert_eq!((said, answered), (MOST_ANSWERS, MOST_ANSWERS));
+    }
+
+    #[tokio::test]
+    async fn who_asks_and_never_listens_is_given_up() {
+        let mut outbox = Arc::into_inner(Outbox::new()).unwrap();
+        outbox.patience = Duration::ZERO;
+        let shared = Shared::new(
+            Log::new(Level::None, None, None),
+            Rules::new(&Config::default(), None).unwrap(),
+        );
+        let (writer, _never_read) = mpsc::channel(1);
+        let asks = async {
+            loop {
+                outbox.answer(vec![0]).await;
+            }
+        };
+        let written = tokio::select! {
+            written = outbox.write(Writer::Thread(writer), None, &shared) => written,
+            () = asks => Ok(()),
+        };
+        let said = written.unwrap_err().to_string();
+        assert_eq!(said, "it asks and does not listen to the answers");
     }
 }

@@ -8,7 +8,7 @@ use dtail_protocol::{Context, Mode, Pattern, Request};
 
 /// Files that may wait to be read.
 const MOST_FILES: usize = 10_000;
-/// Bytes of their names and patterns.
+/// Bytes of their names, patterns and queries.
 const MOST_BYTES: usize = 8 << 20;
 
 /// What waits to be carried out.
@@ -66,22 +66,25 @@ impl Batches {
         file: String,
         pattern: Option<Pattern>,
     ) -> Result<(), &'static str> {
-        let size = file.len() + pattern.as_ref().map_or(0, |pattern| pattern.text.len());
+        let query = self.query.clone();
+        let mode = if query.is_some() && mode != Mode::Tail { Mode::Map } else { mode };
+        let last = self.waiting.back_mut().map(|batch| &mut batch.request).filter(|request| {
+            (request.mode, request.timeout) == (mode, timeout)
+                && (&request.pattern, &request.query) == (&pattern, &query)
+        });
+        // A batch of its own has a query of its own.
+        let query_size = query.as_ref().filter(|_| last.is_none()).map_or(0, String::len);
+        let size = file.len() + pattern.as_ref().map_or(0, |it| it.text.len()) + query_size;
         if self.files >= MOST_FILES || self.bytes + size > MOST_BYTES {
             return Err("too many files at once, ask for the rest later");
         }
         self.files += 1;
         self.bytes += size;
-        let options = self.options.unwrap_or_default();
-        let query = self.query.clone();
-        let mode = if query.is_some() && mode != Mode::Tail { Mode::Map } else { mode };
-        if let Some(Batch { request, .. }) = self.waiting.back_mut()
-            && (request.mode, request.timeout) == (mode, timeout)
-            && (&request.pattern, &request.query) == (&pattern, &query)
-        {
+        if let Some(request) = last {
             request.files.push(file.into());
             return Ok(());
         }
+        let options = self.options.unwrap_or_default();
         let Options { before, after, max, .. } = options;
         let request = Request {
             mode,
@@ -176,6 +179,18 @@ mod tests {
                 Tail ["b"] None Some("select") before=3
             "#]],
         );
+    }
+
+    #[test]
+    fn queries_that_wait_count() {
+        let mut batches = Batches::default();
+        batches.set_query(Options::default(), "q".repeat(1 << 20));
+        let mut read = |number: usize| {
+            let pattern = Pattern { text: number.to_string(), invert: false };
+            batches.read(Mode::Cat, Options::default(), "f".to_owned(), Some(pattern))
+        };
+        let accepted = (0..100).take_while(|number| read(*number).is_ok()).count();
+        assert_eq!(accepted, 7);
     }
 
     #[test]
