@@ -28,7 +28,8 @@ pub(crate) struct Findings(Arc<Mutex<Found>>);
 
 #[derive(Debug, Default)]
 struct Found {
-    /// The key was allowed by an operator, not by its owner's registering it.
+    /// The key itself was allowed by an operator: neither its owner's registering it nor a
+    /// certificate let it in.
     by_file: bool,
     /// Why the most telling attempt was refused, and how telling it was.
     refusal: Option<(u8, String)>,
@@ -110,7 +111,8 @@ fn decide(shared: &Shared, attempt: &Attempt<'_>) -> Result<bool, String> {
             }
         }
         (UserKind::Person, Credential::Certificate(certificate)) => {
-            by_file(&rules, &user, Offered::Certificate(certificate), address).map(|()| true)
+            // What it registered would be good for longer than the certificate is.
+            by_file(&rules, &user, Offered::Certificate(certificate), address).map(|()| false)
         }
         // The certificate itself is judged when the client shows it.
         (UserKind::Person, Credential::Certified(_)) => {

@@ -48,8 +48,8 @@ pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         counted: None,
         active,
     };
-    talk.ask().await?;
-    let ended = talk.listen().await;
+    // A server that was asked for nothing would have nothing to say, not even goodbye.
+    let ended = if talk.ask().await? { talk.listen().await } else { Ok(()) };
     talk.pass_lines().await?;
     ended.map(|()| talk.summary)
 }
@@ -69,17 +69,21 @@ struct Talk<'a, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
-    async fn ask(&mut self) -> Result<(), Failure> {
+    /// Sends what can be said of the request; whether that is anything.
+    async fn ask(&mut self) -> Result<bool, Failure> {
         let mut bytes = Vec::new();
         let active = Arc::clone(&self.active);
         for command in commands(&active.request, active.query.as_ref()) {
             let said = command.and_then(|command| {
                 encode_command(&command, &mut bytes).map_err(|err| err.to_string())
             });
-            match said {
-                Ok(()) => self.summary.files += 1,
-                Err(text) => self.diagnose(None, Severity::Error, text).await?,
+            self.summary.files += 1;
+            if let Err(text) = said {
+                self.diagnose(None, Severity::Error, text).await?;
             }
+        }
+        if bytes.is_empty() {
+            return Ok(false);
         }
         if let Some(query) = &active.request.query {
             let options = Options::default();
@@ -89,7 +93,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             map.append(&mut bytes);
             bytes = map;
         }
-        self.send(&bytes).await
+        self.send(&bytes).await?;
+        Ok(true)
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
