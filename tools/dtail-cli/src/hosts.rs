@@ -1,6 +1,8 @@
 //! Which hosts are asked and how they are reached, from typed arguments, configuration and
 //! environment. Never connects.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -59,16 +61,22 @@ pub(crate) fn remote(
     let servers = discover(&servers, &text(&args.discovery)).map_err(|err| err.to_string())?;
     raise_file_limit(servers.len() as u64);
     let processors = thread::available_parallelism().map_or(1, usize::from);
+    let (transport, servers) = match args.transport {
+        TransportChoice::Native => {
+            let native = native(args, config)?;
+            let servers = distinct(servers, |it| it.endpoint(&native.user, native.port));
+            (Transport::Native(Box::new(native)), servers)
+        }
+        // What was not typed is left to ssh's own configuration.
+        TransportChoice::Ssh => {
+            let servers = servers.into_iter().map(|it| with_typed(it, args)).collect();
+            let command = ssh_command(&args.ssh_command)?;
+            (Transport::Ssh { command }, distinct(servers, ServerName::clone))
+        }
+    };
     Ok(Remote {
-        transport: match args.transport {
-            TransportChoice::Native => Transport::Native(Box::new(native(args, config)?)),
-            TransportChoice::Ssh => Transport::Ssh { command: ssh_command(&args.ssh_command)? },
-        },
-        servers: match args.transport {
-            TransportChoice::Native => servers,
-            // What was not typed is left to ssh's own configuration.
-            TransportChoice::Ssh => servers.into_iter().map(|it| with_typed(it, args)).collect(),
-        },
+        transport,
+        servers,
         connecting: args.cpc.max(1).saturating_mul(processors),
         strict,
         reconnect: tool == Tool::Dtail && query.is_none_or(|query| query.outfile().is_none()),
@@ -76,6 +84,15 @@ pub(crate) fn remote(
         register_key: login::key_to_register(args, config)?,
         max_query_memory: config.server.max_query_memory.unwrap_or(MAX_QUERY_MEMORY),
     })
+}
+
+/// Each server once, however it was spelled: one that answers twice makes every count wrong.
+fn distinct<K: Hash + Eq>(
+    servers: Vec<ServerName>,
+    place: impl Fn(&ServerName) -> K,
+) -> Vec<ServerName> {
+    let mut known = HashSet::new();
+    servers.into_iter().filter(|server| known.insert(place(server))).collect()
 }
 
 fn with_typed(mut server: ServerName, args: &RemoteArgs) -> ServerName {

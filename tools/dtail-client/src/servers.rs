@@ -52,6 +52,9 @@ impl FromStr for ServerName {
         if host.is_empty() {
             return Err(fail("the host is missing"));
         }
+        if host.contains('/') {
+            return Err(fail("names have no slash; if a file is meant, it does not exist"));
+        }
         // A leading dash would be taken for an option by the programs the name is handed to.
         let is_odd = |part: &str| {
             part.starts_with('-') || part.contains(|c: char| c.is_whitespace() || c.is_control())
@@ -154,6 +157,12 @@ mod tests {
         check(
             "web:0",
             &expect![[r#"bad server "web:0": the port must be a number from 1 to 65535"#]],
+        );
+        check(
+            "/etc/hosts.txt",
+            &expect![[
+                r#"bad server "/etc/hosts.txt": names have no slash; if a file is meant, it does not exist"#
+            ]],
         );
         check(
             "-oProxyCommand=x",

@@ -6,16 +6,20 @@ use std::time::Duration;
 use dtail_protocol::{Diagnostic, Severity, Summary};
 use tokio::select;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::link;
-use super::shared::{Failure, Item, Order, Site};
+use super::shared::{Failure, Item, Order, Site, Way};
 use crate::HostDiagnostic;
 
 /// The first wait before a lost host is connected to again; each further is twice as long.
 const SHORTEST: Duration = Duration::from_secs(2);
 /// The longest.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// A terminal's Ctrl-C reaches an ssh program as well as us, and it may be the first to go: time for
+/// us to notice, too.
+const SHARED_SIGNAL: Duration = Duration::from_millis(200);
 
 /// What came of a host.
 pub(crate) type Ended = Result<Summary, Failure>;
@@ -33,6 +37,10 @@ pub(crate) async fn serve(mut site: Site) -> Ended {
         };
         let was_connected = connected.has_changed().unwrap_or(false);
         site.is_connected.send_replace(false);
+        let may_share_signal = ended.is_err() && matches!(site.shared.way, Way::Ssh(_));
+        if may_share_signal && is_told_to_stop_soon(&mut stop).await {
+            return Ok(Summary::default());
+        }
         let failure = match ended {
             Err(failure) if failure.is_passing && site.shared.reconnect => failure,
             ended => return ended,
@@ -55,6 +63,10 @@ async fn stopped_before(stop: &mut watch::Receiver<bool>, connected: &watch::Rec
     if *connected.borrow() {
         std::future::pending::<()>().await;
     }
+}
+
+async fn is_told_to_stop_soon(stop: &mut watch::Receiver<bool>) -> bool {
+    timeout(SHARED_SIGNAL, stop.wait_for(|stop| *stop)).await.is_ok_and(|said| said.is_ok())
 }
 
 /// 20 % shorter or longer, so that a thousand hosts do not come back in one moment.

@@ -235,13 +235,13 @@ impl Talk<'_> {
         self.conversation.finished(generation);
         let mut last = Vec::new();
         match ended {
-            Ended::Done(mut summary) => {
-                if self.stopping {
-                    summary.aborted = true;
-                    let text = STOPPING.to_owned();
-                    let diagnostic = Diagnostic { severity: Severity::Error, text };
-                    ServerFrame::Diagnostic { generation, diagnostic }.encode(&mut last);
-                }
+            // Unlike a request that was given up, it may be asked again when we are back.
+            Ended::Done(_) if self.stopping => {
+                let text = STOPPING.to_owned();
+                let refusal = Refusal { generation, kind: RefusalKind::Limit, text };
+                ServerFrame::Refused(refusal).encode(&mut last);
+            }
+            Ended::Done(summary) => {
                 ServerFrame::Finished { generation, summary }.encode(&mut last);
             }
             Ended::Refused(text) => {

@@ -361,8 +361,7 @@ async fn a_server_that_stops_tells_what_is_cut_short() {
     assert_eq!(client.next().await, Some(ServerFrame::Started { generation: 1 }));
     shared.stop_all();
     expect![[r#"
-        Error 1 the server is shutting down, this is not all
-        finished 1 files=1 failed=0 aborted=true
+        Refusal { generation: 1, kind: Limit, text: "the server is shutting down, this is not all" }
     "#]]
     .assert_eq(&client.rest().await);
     assert_eq!((client.next().await, idle.next().await), (None, None));

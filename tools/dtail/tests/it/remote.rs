@@ -64,6 +64,17 @@ fn lines_of_several_hosts_stay_whole() {
 }
 
 #[test]
+fn a_host_that_is_spelled_differently_is_asked_once() {
+    let server = Server::start("{}");
+    let file = server.scratch().write("a.log", "one\n").display().to_string();
+    let (address, user) = (server.address(), server.user());
+    let (ip, port) = (address.ip(), address.port().to_string());
+    let names = format!("{address},{user}@{address},{ip}");
+    let arguments = ["--servers", &names, "--port", &port, "--plain", &file];
+    server.client("dcat", &Scratch::new()).args(arguments).run().exits(0).prints("one\n");
+}
+
+#[test]
 fn groups_of_several_hosts_are_merged() {
     let (first, second) = two_servers();
     let file = first.scratch().write("a.log", "1\n2\n3\n");
@@ -181,6 +192,26 @@ fn a_host_that_comes_back_is_followed_again() {
     running.signal(Signal::INT);
     let finished = running.wait(LIMIT);
     finished.exits(0).must(finished.stderr_text().contains("trying again in"), "a warning");
+}
+
+#[test]
+fn a_host_that_was_stopped_in_order_is_connected_to_again() {
+    let server = Server::start("{}");
+    let file = server.scratch().write("a.log", "").display().to_string();
+    let query = "select count($line) group by $hostname";
+    let both: [&[&str]; 2] = [&[&file], &["--query", query, &file]];
+    let followers =
+        both.map(|arguments| server.client("dtail", &Scratch::new()).args(arguments).spawn());
+    dtail_testkit::wait_until("both follow", LIMIT, || {
+        server.log().matches("request 1: tail").count() == 2
+    });
+    server.stop();
+    for follower in followers {
+        follower.wait_for_stderr("the host is not given up", LIMIT, |said| {
+            String::from_utf8_lossy(said)
+                .contains("the server is shutting down, this is not all, trying again in")
+        });
+    }
 }
 
 #[test]

@@ -9,10 +9,14 @@ use expect_test::{Expect, expect};
 
 /// A client whose ssh is a shell script, which finds dserver in `$DSERVER`.
 fn client(scratch: &Scratch, script: &str, arguments: &[&str]) -> Program {
+    client_of("dcat", scratch, script, arguments)
+}
+
+fn client_of(program: &str, scratch: &Scratch, script: &str, arguments: &[&str]) -> Program {
     let path = scratch.write("ssh.sh", format!("#!/bin/sh\n{script}\n"));
     std::fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("a file of our own");
     let command = format!("'{}' -F config", path.display());
-    Program::new(sibling("dcat"), scratch)
+    Program::new(sibling(program), scratch)
         .env("DSERVER", sibling("dserver"))
         .env("DTAIL_INTEGRATION_TEST_RUN_MODE", "no")
         .args(["--transport", "ssh", "--ssh-command", &command])
@@ -69,6 +73,13 @@ fn what_ssh_complains_about_is_why_the_host_failed() {
         dcat: web1: the other side does not speak DTail's protocol 5 but sent "Welcome to web1!\n"; if its log-in shell prints this, make it silent without a terminal
     "#]],
     );
+}
+
+#[test]
+fn a_signal_that_ends_ssh_too_is_no_failure() {
+    let scratch = Scratch::new();
+    let script = r#"kill -INT "$PPID"; exit 255"#;
+    client_of("dtail", &scratch, script, &["--servers", "web1", "/a.log"]).run().exits(0).says("");
 }
 
 #[test]

@@ -171,3 +171,18 @@ fn what_cannot_be_said_is_an_error() {
             AckClose"#]],
     );
 }
+
+#[tokio::test]
+async fn a_server_that_cannot_be_asked_for_anything_is_left() {
+    let files = vec!["a b.log".into()];
+    let query = "select count($line) group by $hostname";
+    for (mode, query) in [(Mode::Cat, None), (Mode::Map, Some(query))] {
+        let request = Request { files: files.clone(), ..request(mode, query) };
+        let Bench { mut site, items, .. } = bench(Choice { request, ..Choice::default() });
+        // It says nothing, and stays.
+        let (stream, _server) = duplex(1 << 16);
+        let talk = super::talk(stream, &mut site, Permit::of_test());
+        let summary = timeout(LIMIT, talk).await.expect("an end").unwrap();
+        assert_eq!((summary.files, summary.failed_files, items.len()), (0, 1, 1));
+    }
+}
