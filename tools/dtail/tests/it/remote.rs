@@ -200,8 +200,8 @@ fn a_host_that_was_stopped_in_order_is_connected_to_again() {
     let file = server.scratch().write("a.log", "").display().to_string();
     let query = "select count($line) group by $hostname";
     let both: [&[&str]; 2] = [&[&file], &["--query", query, &file]];
-    let followers =
-        both.map(|arguments| server.client("dtail", &Scratch::new()).args(arguments).spawn());
+    let scratch = Scratch::new();
+    let followers = both.map(|arguments| server.client("dtail", &scratch).args(arguments).spawn());
     dtail_testkit::wait_until("both follow", LIMIT, || {
         server.log().matches("request 1: tail").count() == 2
     });
