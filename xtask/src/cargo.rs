@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use xshell::{Cmd, cmd};
 
-use crate::ctx::{Artefact, Ctx};
+use crate::ctx::{Artefact, Ctx, TOOLCHAIN_VARIABLE};
 use crate::fault::{Fault, refuse};
 use crate::flags::{self, Flavour};
 use crate::{atomic, digest};
@@ -113,11 +113,12 @@ pub(crate) fn command<'a>(ctx: &'a Ctx, selection: &Selection, place: &Place) ->
     let Place { target_dir, config, .. } = place;
     let packages = packages.iter().flat_map(|name| ["--package", name]);
     let bins = bins.iter().flat_map(|name| ["--bin", name]);
-    cmd!(
+    let command = cmd!(
         ctx.sh,
         "cargo build --locked --profile {cargo_profile} --target {target} --target-dir {target_dir}
          --config {config} {packages...} {bins...} --message-format json-render-diagnostics"
-    )
+    );
+    if ctx.foreign { command.env_remove(TOOLCHAIN_VARIABLE) } else { command }
 }
 
 /// Builds the selected programs in one flavour.
@@ -176,16 +177,7 @@ impl Sources {
     pub(crate) fn digest(&self, root: &Path) -> Result<String> {
         let mut files = vec![root.join("Cargo.toml")];
         for folder in self.local.values() {
-            let entries = walkdir::WalkDir::new(folder).into_iter().filter_entry(|entry| {
-                // Tests and build outputs do not end up in the programs.
-                !["target", "tests", ".git"].iter().any(|skip| entry.file_name() == *skip)
-            });
-            for entry in entries {
-                let entry = entry.context("cannot walk the sources")?;
-                if entry.file_type().is_file() {
-                    files.push(entry.into_path());
-                }
-            }
+            files.extend(source_files(folder)?);
         }
         files.sort();
         files.dedup();
@@ -196,6 +188,23 @@ impl Sources {
         }
         Ok(all.finish())
     }
+}
+
+/// The files of a crate that may end up in its programs: all but those of its folders for tests
+/// and build outputs. Deeper folders of these names are modules like others.
+fn source_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let entries = walkdir::WalkDir::new(folder).into_iter().filter_entry(|entry| {
+        let skipped = ["target", "tests", ".git"].iter().any(|skip| entry.file_name() == *skip);
+        !(skipped && entry.depth() == 1 && entry.file_type().is_dir())
+    });
+    for entry in entries {
+        let entry = entry.context("cannot walk the sources")?;
+        if entry.file_type().is_file() {
+            files.push(entry.into_path());
+        }
+    }
+    Ok(files)
 }
 
 /// The named profile and the chain it inherits from, each as written.
@@ -274,6 +283,20 @@ impl Metadata {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_crates_own_folders_of_tests_and_outputs_are_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = ["Cargo.toml", "src/follow/tests.rs", "src/tests/mod.rs", "src/target/mod.rs"];
+        for file in all.iter().chain(&["tests/it/main.rs", "target/debug/x", ".git/HEAD"]) {
+            atomic::write(&dir.path().join(file), b"").unwrap();
+        }
+        let mut found = source_files(dir.path()).unwrap();
+        found.sort();
+        let mut expected = all.map(|file| dir.path().join(file));
+        expected.sort();
+        assert_eq!(found, expected);
+    }
 
     #[test]
     fn a_cargo_profile_brings_the_profiles_it_inherits_from() {

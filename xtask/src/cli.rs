@@ -191,6 +191,101 @@ pub(crate) struct CaseInputs {
 pub(crate) enum Bench {
     /// Sessions through dserver beside OpenSSH, a thousand hosts, a stalled client, a killed server
     Server(BenchServer),
+    /// Searching beside ripgrep, grep and ugrep: single files, many, compressed
+    Dgrep(BenchLocal),
+    /// Copying beside cat; prefixes and colours
+    Dcat(BenchLocal),
+    /// Following a log that grows fast and is rotated; from write to print
+    Dtail(BenchDtail),
+    /// The writer of `bench dtail`, a process of its own
+    #[command(hide = true)]
+    Writer(BenchWriter),
+}
+
+/// How the programs of a bench are had, and where its figures go.
+#[derive(Args)]
+pub(crate) struct BenchCommon {
+    /// Where the figures go [default: target/pgo/bench-<what>.json]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Profile of Cargo.toml that the programs are built with
+    #[arg(long, value_name = "NAME", default_value = "dist")]
+    pub(crate) cargo_profile: String,
+    /// Measure the programs in this folder instead of building them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bin_dir: Option<PathBuf>,
+    /// Folder of everything that is made
+    #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+    pub(crate) out_dir: PathBuf,
+    /// Show the output of every command
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchLocal {
+    #[command(flatten)]
+    pub(crate) common: BenchCommon,
+    /// Rounds of each contest: every arm once per round, in shuffled order [default: 12, --quick: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub(crate) rounds: Option<u32>,
+    /// Bytes of the large log; the compressed ones are made of a tenth [default: 1000000000, --quick: 100000000]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1_000_000..=100_000_000_000))]
+    pub(crate) data_size: Option<u64>,
+    /// Small data and few rounds
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// One more peer that takes ripgrep's options, such as rg15=/opt/rg15/rg; may be repeated
+    #[arg(long, value_name = "NAME=PATH", value_parser = crate::bench::peers::named)]
+    pub(crate) peer: Vec<(String, PathBuf)>,
+    /// Measure how cost grows with the size (up to five times the large log) and with the number
+    /// of patterns, instead of the bars
+    #[arg(long)]
+    pub(crate) growth: bool,
+    /// Copy the tables and plots of --growth to docs/bench
+    #[arg(long, requires = "growth")]
+    pub(crate) docs: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchDtail {
+    #[command(flatten)]
+    pub(crate) common: BenchCommon,
+    /// Megabytes (of a million bytes) that are written each second [default: 200, --quick: 50]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) rate: Option<u64>,
+    /// How long each way of rotating is written for [default: 60, --quick: 6]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=86_400))]
+    pub(crate) seconds: Option<u64>,
+    /// Milliseconds between rotations [default: 5000, --quick: 1000]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    pub(crate) rotate: Option<u64>,
+    /// Ways of rotating to measure [default: all]
+    #[arg(long, value_enum)]
+    pub(crate) mode: Vec<crate::bench::writer::Mode>,
+    /// Single lines that are timed from write to print [default: 300, --quick: 60]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub(crate) probes: Option<u32>,
+    /// A short run
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchWriter {
+    /// The log
+    pub(crate) log: PathBuf,
+    /// Bytes each second
+    #[arg(long)]
+    pub(crate) rate: u64,
+    /// For so many seconds
+    #[arg(long)]
+    pub(crate) seconds: u64,
+    /// Milliseconds between rotations
+    #[arg(long)]
+    pub(crate) rotate: u64,
+    #[arg(long, value_enum)]
+    pub(crate) mode: crate::bench::writer::Mode,
 }
 
 #[derive(Args)]

@@ -16,6 +16,7 @@ use crate::child::{Children, Finished, piped};
 use crate::fault::{Fault, refuse};
 use crate::flags;
 use crate::progress::Progress;
+use crate::recipe::own_root;
 use crate::words;
 
 /// The stages of the pipeline in their order; `--from` takes one of these names.
@@ -31,6 +32,10 @@ pub(crate) const STAGES: [&str; 10] = [
     "compare",
     "report",
 ];
+
+/// What rustup gives to everything that it starts. It would force our toolchain on another
+/// workspace, which has its own.
+pub(crate) const TOOLCHAIN_VARIABLE: &str = "RUSTUP_TOOLCHAIN";
 
 /// A question that is not answered by then never will be; `cargo metadata` may download.
 const QUESTION_LIMIT: Duration = Duration::from_secs(300);
@@ -55,6 +60,8 @@ pub(crate) struct Ctx {
     pub(crate) sh: Shell,
     /// The workspace that is built: the folder of its `Cargo.toml`.
     pub(crate) root: PathBuf,
+    /// That workspace is not the one this program belongs to.
+    pub(crate) foreign: bool,
     /// Everything the pipeline makes.
     pub(crate) out_dir: PathBuf,
     pub(crate) children: Children,
@@ -75,6 +82,7 @@ impl Ctx {
         let root = root.canonicalize().map_err(|error| {
             refuse(Fault::Usage, format!("--workspace {}: {error}", root.display()))
         })?;
+        let own = own_root().canonicalize().unwrap_or_else(|_| own_root().to_owned());
         let out_dir = root.join(out_dir);
         if root.starts_with(&out_dir) {
             let text = format!("--out-dir {} holds the workspace itself", out_dir.display());
@@ -93,6 +101,7 @@ impl Ctx {
         };
         Ok(Self {
             out_dir,
+            foreign: root != own,
             root,
             sh,
             children: Children::watch()?,
@@ -221,6 +230,9 @@ impl Ctx {
         piped(command.args(args).current_dir(&self.root));
         // An instrumented program must not write to where the user's own profiles go.
         command.env_remove(flags::PROFILE_FILE_VARIABLE);
+        if self.foreign {
+            command.env_remove(TOOLCHAIN_VARIABLE);
+        }
         let mut running = self.children.spawn(&mut command)?;
         let mut stdout = running.take_stdout().context("standard output was not piped")?;
         let reader = std::thread::spawn(move || {
@@ -286,6 +298,16 @@ mod tests {
 
     fn ctx(dir: &Path, from: Option<&str>) -> Ctx {
         Ctx::new(dir, &dir.join("out"), false, from).unwrap()
+    }
+
+    #[test]
+    fn another_workspace_is_asked_without_our_toolchain() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = ctx(dir.path(), None);
+        let own = Ctx::new(own_root(), &dir.path().join("out"), false, None).unwrap();
+        assert!(other.foreign && !own.foreign);
+        let print = ["-c", "echo ${RUSTUP_TOOLCHAIN-none}"];
+        assert_eq!(other.ask(Path::new("sh"), &print).unwrap(), "none\n");
     }
 
     #[test]

@@ -15,6 +15,13 @@ pub(crate) fn join(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
+/// The same for a message: a command with thousands of words shows only the first of them.
+pub(crate) fn short(words: &[impl AsRef<str>]) -> String {
+    const SHOWN: usize = 30;
+    let more = if words.len() > SHOWN { " …" } else { "" };
+    format!("{}{more}", join(&words[..words.len().min(SHOWN)]))
+}
+
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=:+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -34,6 +41,12 @@ mod tests {
         let output = Command::new("sh").args(["-c", &line]).output().unwrap();
         let expected: String = words[2..].iter().map(|word| format!("{word}\n")).collect();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    }
+
+    #[test]
+    fn long_commands_are_cut_for_messages() {
+        assert_eq!(short(&["a b", "c"]), "'a b' c");
+        assert_eq!(short(&["x"; 31]), format!("{} …", ["x"; 30].join(" ")));
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use dtail_cli::{CommonArgs, InputArgs, Tool, Typed};
+use dtail_cli::{CommonArgs, InputArgs, NumberArgs, Tool, Typed};
 
 const AFTER_HELP: &str = "\
 Examples:
   dcat --plain app.log.gz app.log       decompressed and one after the other
+  dcat --plain -n app.log               with numbers, as cat -n
   dcat '/var/log/app/*.log'             with host, line number and file name
   journalctl -u app | dcat              from standard input
   dcat --servers web1,web2 /var/log/app.log   from those hosts
@@ -27,6 +28,8 @@ struct Dcat {
     #[command(flatten)]
     input: InputArgs,
     #[command(flatten)]
+    number: NumberArgs,
+    #[command(flatten)]
     common: CommonArgs,
 }
 
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
         input: args.input,
         common: args.common,
         search: None,
+        grep: None,
+        number: Some(args.number),
         query: None,
         follow: None,
     })

@@ -42,6 +42,8 @@ fn main() -> ExitCode {
         input: args.input,
         common: args.common,
         search: None,
+        grep: None,
+        number: None,
         query: Some(args.query),
         follow: None,
     })

@@ -7,6 +7,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use dtail_process::log::{Level, Logger};
 
+mod selection;
+
+pub(crate) use selection::{BinaryChoice, StartArg};
+pub use selection::{GrepArgs, NumberArgs, SearchArgs};
+
 const FILES: &str = "Files";
 const SELECTION: &str = "Selecting lines";
 const QUERY: &str = "Query";
@@ -42,7 +47,7 @@ pub struct InputArgs {
 /// How it is shown, and everything else: every client.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
-    /// Only the lines themselves, no `REMOTE|…|` in front, no colours
+    /// Only the lines themselves, no `REMOTE|…|` in front
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) plain: bool,
     /// When to colour the output [default: auto]
@@ -166,29 +171,6 @@ pub(crate) struct ProfilingArgs {
     pub(crate) pprof: Option<String>,
 }
 
-/// Which lines are printed: dgrep, dtail.
-#[derive(Debug, Clone, Args)]
-pub struct SearchArgs {
-    /// Print the lines this regular expression matches [default: .]
-    #[arg(long, value_name = "REGEX", help_heading = SELECTION)]
-    pub(crate) regex: Option<String>,
-    /// The same as --regex, and wins over it
-    #[arg(long, value_name = "REGEX", help_heading = SELECTION)]
-    pub(crate) grep: Option<String>,
-    /// Print the lines that do not match
-    #[arg(long, help_heading = SELECTION)]
-    pub(crate) invert: bool,
-    /// Also print this many lines before each match
-    #[arg(long, value_name = "LINES", default_value_t = 0, help_heading = SELECTION)]
-    pub(crate) before: usize,
-    /// Also print this many lines after each match
-    #[arg(long, value_name = "LINES", default_value_t = 0, help_heading = SELECTION)]
-    pub(crate) after: usize,
-    /// Stop reading a file after this many matches; 0: never
-    #[arg(long, value_name = "MATCHES", default_value_t = 0, help_heading = SELECTION)]
-    pub(crate) max: u64,
-}
-
 /// Aggregation: dmap, dtail.
 #[derive(Debug, Clone, Args)]
 pub struct QueryArgs {
@@ -217,6 +199,18 @@ pub struct FollowArgs {
     /// The same, with several colours on a line
     #[arg(long = "wideColorTable", help_heading = OUTPUT)]
     pub(crate) wide_color_table: bool,
+    /// Begin so many lines before the end, or with +1 at the beginning [default: 0]
+    #[arg(short = 'n', long, value_name = "LINES", help_heading = FOLLOWING)]
+    pub(crate) lines: Option<StartArg>,
+    /// Begin so many bytes before the end, or with +1 at the beginning
+    #[arg(short = 'c', long, value_name = "BYTES", help_heading = FOLLOWING)]
+    pub(crate) bytes: Option<StartArg>,
+    /// For users of tail: dtail follows anyway, and by name
+    #[arg(short = 'f', long, help_heading = FOLLOWING)]
+    pub(crate) follow: bool,
+    /// The same
+    #[arg(short = 'F', long = "follow-name", help_heading = FOLLOWING)]
+    pub(crate) follow_name: bool,
     /// Gone: use dtailhealth
     #[arg(long = "checkHealth", hide = true)]
     pub(crate) check_health: bool,

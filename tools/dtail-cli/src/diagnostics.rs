@@ -40,6 +40,15 @@ pub(crate) struct Diagnostics {
     pub(crate) log_is_wanted: bool,
     /// Printed lines go to the log file, too.
     pub(crate) logs_payload: bool,
+    /// Errors that were not said.
+    pub(crate) hidden: Hidden,
+}
+
+/// What is told at the end, because the exit code comes from it.
+#[derive(Debug, Default)]
+pub(crate) struct Hidden {
+    first: Option<String>,
+    count: u64,
 }
 
 impl Diagnostics {
@@ -76,7 +85,13 @@ impl Diagnostics {
             return Ok(());
         }
         match &self.voice {
-            Voice::Silent => Ok(()),
+            Voice::Silent => {
+                if level <= Level::Error {
+                    self.hidden.count += 1;
+                    self.hidden.first.get_or_insert(text);
+                }
+                Ok(())
+            }
             Voice::People => {
                 output.flush()?;
                 tell_people(self.program, level, &text);
@@ -110,6 +125,17 @@ impl Diagnostics {
     pub(crate) fn record_payload(&mut self, lines: &[u8]) {
         let recorded = self.log.as_mut().map(|log| log.payload(lines));
         self.give_up_log_on_error(recorded);
+    }
+
+    /// Says in one line why the exit code will be what it is, if nothing was said so far.
+    pub(crate) fn tell_hidden(&mut self) {
+        let Hidden { first, count } = std::mem::take(&mut self.hidden);
+        let Some(first) = first else { return };
+        let more = match count - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more, see --logger)"),
+        };
+        tell_people(self.program, Level::Error, &format!("{first}{more}"));
     }
 
     fn give_up_log_on_error(&mut self, recorded: Option<io::Result<()>>) {
@@ -241,6 +267,7 @@ mod tests {
             log: None,
             log_is_wanted: false,
             logs_payload: false,
+            hidden: super::Hidden::default(),
         };
         let mut printed = Vec::new();
         let mut output = Output::new(&mut printed);
@@ -276,6 +303,7 @@ mod tests {
             log: None,
             log_is_wanted: false,
             logs_payload: false,
+            hidden: super::Hidden::default(),
         };
         let mut output = Output::new(Vec::new());
         diagnostics.say_of(Some("web"), Level::Error, &"bad", &mut output).unwrap();

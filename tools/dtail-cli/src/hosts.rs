@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use dtail_client::{
-    ClientOptions, KnownHosts, Native, Remote, SOFTWARE, ServerName, Transport, UnknownHosts,
-    discover, split_words,
+    ClientOptions, KEEPALIVE, KnownHosts, Native, Remote, SOFTWARE, ServerName, Transport,
+    UnknownHosts, discover, split_words,
 };
 use dtail_process::accounts::Account;
 use dtail_process::config::Config;
@@ -28,8 +28,6 @@ pub(crate) const PORT: u16 = 2222;
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(2000);
 /// Time from there to the login.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// DTail's time between two signs of life.
-const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Open files that a host needs, at most.
 const FILES_PER_HOST: u64 = 4;
 /// Open files besides those.

@@ -15,6 +15,7 @@ use dtail_protocol::{Pattern, Request};
 use dtail_query::Query;
 
 use crate::files;
+use crate::form::Form;
 use crate::program::Tool;
 
 const BANNER: &str = "interactive session, :help lists the commands";
@@ -45,7 +46,7 @@ struct Wanted {
 pub(crate) fn start(
     terminal: &Path,
     controls: Controls,
-    tool: Tool,
+    (tool, form): (Tool, Form),
     request: Request,
     quiet: Arc<AtomicBool>,
 ) -> Result<(), String> {
@@ -56,7 +57,7 @@ pub(crate) fn start(
     let wanted = Wanted { request, quiet: quiet.load(Ordering::Relaxed) };
     let started = thread::Builder::new().name("control".to_owned()).spawn(move || {
         // A terminal that has gone away is as good as :quit.
-        let _left = obey(lines, opened, &controls, tool, wanted, &quiet).is_ok();
+        let _left = obey(lines, opened, &controls, (tool, &form), wanted, &quiet).is_ok();
         controls.quit();
     });
     started.map(drop).map_err(|err| format!("cannot start a thread: {err}"))
@@ -66,7 +67,7 @@ fn obey(
     lines: impl BufRead,
     mut terminal: impl Write,
     controls: &Controls,
-    tool: Tool,
+    (tool, form): (Tool, &Form),
     mut current: Wanted,
     quiet: &AtomicBool,
 ) -> io::Result<()> {
@@ -83,14 +84,16 @@ fn obey(
                 writeln!(terminal, "{} capable={capable}/{total}", show(&current))?;
             }
             Ok(Command::Quit) => return writeln!(terminal, "quitting interactive session"),
-            Ok(Command::Reload(wanted)) => match controls.reload(wanted.request.clone()) {
-                Ok(()) => {
-                    current = *wanted;
-                    quiet.store(current.quiet, Ordering::Relaxed);
-                    writeln!(terminal, "reload applied successfully")?;
+            Ok(Command::Reload(wanted)) => {
+                match controls.reload(form.ask(wanted.request.clone())) {
+                    Ok(()) => {
+                        current = *wanted;
+                        quiet.store(current.quiet, Ordering::Relaxed);
+                        writeln!(terminal, "reload applied successfully")?;
+                    }
+                    Err(err) => writeln!(terminal, "reload failed: {err}")?,
                 }
-                Err(err) => writeln!(terminal, "reload failed: {err}")?,
-            },
+            }
             Err(text) => writeln!(terminal, "{text}")?,
         }
     }
@@ -161,10 +164,12 @@ fn reload(flags: &str, tool: Tool, mut wanted: Wanted) -> Result<Wanted, String>
 
 fn switch(name: &str, is_on: bool, wanted: &mut Wanted) {
     match name {
-        "--plain" => wanted.request.plain = is_on,
+        "--plain" => {
+            wanted.request.plain = is_on;
+        }
         "--quiet" => wanted.quiet = is_on,
         _ => {
-            let everything = || Pattern { text: ".".to_owned(), invert: false };
+            let everything = || Pattern::of(".");
             wanted.request.pattern.get_or_insert_with(everything).invert = is_on;
         }
     }
@@ -195,8 +200,9 @@ fn set(name: &str, value: &str, tool: Tool, request: &mut Request) -> Result<(),
             if value.is_empty() && tool == Tool::Dgrep {
                 return Err("the regular expression is empty".to_owned());
             }
-            let invert = request.pattern.as_ref().is_some_and(|pattern| pattern.invert);
-            request.pattern = Some(Pattern { text: value.to_owned(), invert });
+            // What was said about the pattern before holds for this one, too.
+            let known = request.pattern.take().unwrap_or_default();
+            request.pattern = Some(Pattern { texts: vec![value.to_owned()], ..known });
         }
     }
     Ok(())
@@ -209,7 +215,8 @@ fn show(wanted: &Wanted) -> String {
     let files: Vec<_> =
         request.files.iter().map(|file: &OsString| file.to_string_lossy()).collect();
     let query = request.query.as_deref().unwrap_or_default();
-    let regex = request.pattern.as_ref().map_or("", |pattern| &pattern.text);
+    let regex =
+        request.pattern.as_ref().map(|pattern| pattern.texts.join(" or ")).unwrap_or_default();
     let invert = request.pattern.as_ref().is_some_and(|pattern| pattern.invert);
     let context = request.context;
     let options = format!(
@@ -225,7 +232,7 @@ fn show(wanted: &Wanted) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dtail_protocol::{Context, Mode, Request};
+    use dtail_protocol::{Mode, Request};
     use expect_test::{Expect, expect};
 
     use super::{Command, Wanted, parse, show};
@@ -233,15 +240,8 @@ mod tests {
 
     #[track_caller]
     fn check(mode: Mode, query: Option<&str>, line: &str, expected: &Expect) {
-        let request = Request {
-            mode,
-            files: vec!["a.log".into()],
-            pattern: None,
-            context: Context::default(),
-            query: query.map(str::to_owned),
-            plain: false,
-            timeout: None,
-        };
+        let request =
+            Request { query: query.map(str::to_owned), ..Request::of(mode, vec!["a.log".into()]) };
         let said = match parse(line, Tool::Dgrep, &Wanted { request, quiet: false }) {
             Ok(Command::Reload(wanted)) => show(&wanted),
             Ok(command) => format!("{command:?}"),

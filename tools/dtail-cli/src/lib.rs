@@ -5,23 +5,37 @@
 mod arguments;
 mod color;
 mod color_table;
+mod copies;
 mod decimal;
 mod diagnostics;
+mod fields;
 mod files;
+mod form;
 mod health;
 mod hosts;
 mod interactive;
+mod json;
+mod kernel;
 mod lines;
 mod login;
+mod look;
 mod output;
 mod palette;
+mod patterns;
 mod plan;
+mod prefixed;
 mod printer;
 mod program;
 mod prompt;
 mod refusals;
+mod runs;
+mod screen;
+mod stdout;
+mod summaries;
 mod table;
 
-pub use arguments::{CommonArgs, FollowArgs, InputArgs, QueryArgs, SearchArgs};
+pub use arguments::{
+    CommonArgs, FollowArgs, GrepArgs, InputArgs, NumberArgs, QueryArgs, SearchArgs,
+};
 pub use health::{HealthArgs, health_main};
 pub use program::{Tool, Typed, main};

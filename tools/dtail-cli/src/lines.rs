@@ -1,200 +1,105 @@
-//! How a block of lines looks: the bytes alone, or DTail's `REMOTE|host|100|number|source|line`,
-//! coloured or not. Never filters and never counts matches.
+//! How a block of lines looks: the bytes alone, with numbers, with grep's or DTail's prefixes, as
+//! JSON, or not at all because only sums are wanted. Never filters and never counts matches.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
-use dtail_client::HostLines;
-use dtail_protocol::{LineBlock, LineNumbers};
+use dtail_client::{HostLines, HostSource};
 
-use crate::color::Style;
-use crate::decimal::Decimal;
+use crate::copies::Copies;
+use crate::fields::Fields;
+use crate::json::Messages;
 use crate::output::Output;
-use crate::palette::{Palette, Part};
+use crate::prefixed::Prefixed;
+use crate::runs::{Groups, Run};
+use crate::summaries::Summaries;
 
 /// How lines are printed.
 #[derive(Debug)]
-pub(crate) enum LineFormat {
-    /// Only their bytes.
+pub(crate) struct LineFormat {
+    pub(crate) shape: Shape,
+    /// Marks lines that do not follow each other.
+    pub(crate) groups: Option<Groups>,
+}
+
+/// What becomes of a line.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    /// Only its bytes.
     Plain,
+    /// As for `cat -n`.
+    Copies(Copies),
+    /// With names and numbers in front, or colours.
+    Prefixed(Box<Prefixed>),
     /// With DTail's fields in front.
     Fields(Box<Fields>),
+    Json(Box<Messages>),
+    /// Nothing: only its file is of interest.
+    Summaries(Summaries),
 }
 
-/// The constant pieces of a line with fields, so that per line only copying is left.
-#[derive(Debug)]
-pub(crate) struct Fields {
-    palette: Option<Palette>,
-    /// This machine's name.
-    own_name: String,
-    /// The host whose lines these are; `None`: this machine.
-    host: Option<Arc<str>>,
-    /// From the line's start to its number; holds for `host` only.
-    before_number: String,
-    /// From the number to the text; holds for `source` only.
-    before_text: String,
-    source: Option<Arc<str>>,
-    text: Around,
-    /// By what the text begins with.
-    severities: Vec<(&'static [u8], Around)>,
-}
-
-/// Escape sequences around a text, the latter with the newline.
-#[derive(Debug)]
-struct Around {
-    before: String,
-    after: String,
-}
-
-impl Around {
-    fn of(style: &Style) -> Around {
-        Around { before: style.before(), after: style.after() + "\n" }
+impl From<Shape> for LineFormat {
+    fn from(shape: Shape) -> LineFormat {
+        LineFormat { shape, groups: None }
     }
 }
 
 impl LineFormat {
-    /// With fields; coloured when there is a palette. `own_name` is this machine's.
-    pub(crate) fn fields(own_name: &str, palette: Option<&Palette>) -> LineFormat {
-        let plain = Around { before: String::new(), after: "\n".to_owned() };
-        let around = |part| palette.map(|it| Around::of(it.style(part)));
-        let mut severities = Vec::new();
-        for (word, part) in
-            [(&b"WARN"[..], Part::Warn), (b"ERROR", Part::Error), (b"FATAL", Part::Fatal)]
-        {
-            severities.extend(around(part).map(|around| (word, around)));
-        }
-        let mut fields = Fields {
-            palette: palette.cloned(),
-            own_name: own_name.to_owned(),
-            host: None,
-            before_number: String::new(),
-            before_text: String::new(),
-            source: None,
-            text: around(Part::RemoteText).unwrap_or(plain),
-            severities,
-        };
-        fields.before_number = fields.up_to_number(own_name);
-        LineFormat::Fields(Box::new(fields))
-    }
-
     /// Writes the lines of a block.
     pub(crate) fn write<W: Write>(
         &mut self,
         lines: &HostLines,
         output: &mut Output<W>,
     ) -> io::Result<()> {
-        match self {
-            LineFormat::Plain => output.write_all(&lines.block.bytes),
-            LineFormat::Fields(fields) => {
-                fields.enter_host(lines.host.as_ref());
-                fields.write(&lines.block, output)
+        let mut run = Run::of(lines);
+        let Some(groups) = &mut self.groups else { return self.shape.write(&run, output) };
+        while let Some((is_apart, group)) = groups.next(&mut run) {
+            if is_apart {
+                output.pending().extend_from_slice(&groups.separator);
             }
-        }
-    }
-}
-
-impl Fields {
-    fn painted(&self, part: Part, text: &str) -> String {
-        self.palette.as_ref().map_or_else(|| text.to_owned(), |it| it.style(part).paint(text))
-    }
-
-    fn write<W: Write>(&mut self, block: &LineBlock, output: &mut Output<W>) -> io::Result<()> {
-        self.enter(&block.source);
-        let mut numbers = Numbers::of(&block.numbers);
-        let mut rest = block.bytes.as_slice();
-        while !rest.is_empty() {
-            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            let (line, next) = (&rest[..end], rest.get(end + 1..).unwrap_or_default());
-            let around = self.around(line);
-            let pending = output.pending();
-            pending.extend_from_slice(self.before_number.as_bytes());
-            numbers.append_next(pending);
-            pending.extend_from_slice(self.before_text.as_bytes());
-            pending.extend_from_slice(around.before.as_bytes());
-            pending.extend_from_slice(line);
-            pending.extend_from_slice(around.after.as_bytes());
-            output.pass_on()?;
-            rest = next;
+            self.shape.write(&group, output)?;
         }
         Ok(())
     }
 
-    fn enter_host(&mut self, host: Option<&Arc<str>>) {
-        if is_same(self.host.as_ref(), host) {
-            return;
-        }
-        self.before_number = self.up_to_number(host.map_or(&self.own_name, |host| host));
-        self.host = host.cloned();
-    }
-
-    fn up_to_number(&self, host: &str) -> String {
-        let count = self.palette.as_ref().map(|it| it.style(Part::RemoteCount).before());
-        [
-            self.painted(Part::Remote, "REMOTE"),
-            self.painted(Part::RemoteDelimiter, "|"),
-            self.painted(Part::RemoteHostname, host),
-            self.painted(Part::RemoteDelimiter, "|"),
-            // The share of lines that got through, in percent: nothing is ever dropped here.
-            self.painted(Part::RemoteStatsOk, "100"),
-            self.painted(Part::RemoteDelimiter, "|"),
-            count.unwrap_or_default(),
-        ]
-        .concat()
-    }
-
-    fn enter(&mut self, source: &Arc<str>) {
-        if is_same(self.source.as_ref(), Some(source)) {
-            return;
-        }
-        let after_number =
-            self.palette.as_ref().map(|it| it.style(Part::RemoteCount).after()).unwrap_or_default();
-        let delimiter = self.painted(Part::RemoteDelimiter, "|");
-        let id = self.painted(Part::RemoteId, source);
-        self.before_text = [after_number.as_str(), &delimiter, &id, &delimiter].concat();
-        self.source = Some(Arc::clone(source));
-    }
-
-    fn around(&self, line: &[u8]) -> &Around {
-        let by_severity = self.severities.iter().find(|(word, _)| line.starts_with(word));
-        by_severity.map_or(&self.text, |(_, around)| around)
-    }
-}
-
-fn is_same(left: Option<&Arc<str>>, right: Option<&Arc<str>>) -> bool {
-    match (left, right) {
-        (Some(left), Some(right)) => Arc::ptr_eq(left, right) || left == right,
-        (left, right) => left.is_none() && right.is_none(),
-    }
-}
-
-/// Writes one line number after the other.
-enum Numbers<'a> {
-    None,
-    CountingUp(Decimal),
-    Each(std::slice::Iter<'a, u64>),
-}
-
-impl Numbers<'_> {
-    fn of(numbers: &LineNumbers) -> Numbers<'_> {
-        match numbers {
-            LineNumbers::Unnumbered => Numbers::None,
-            LineNumbers::From(first) => Numbers::CountingUp(Decimal::new(*first)),
-            LineNumbers::Each(numbers) => Numbers::Each(numbers.iter()),
+    /// A source is at its end.
+    pub(crate) fn end<W: Write>(
+        &mut self,
+        source: &HostSource,
+        output: &mut Output<W>,
+    ) -> io::Result<()> {
+        match &mut self.shape {
+            Shape::Json(messages) => messages.end(source, output),
+            Shape::Summaries(summaries) => summaries.write(source, output),
+            _ => Ok(()),
         }
     }
 
-    fn append_next(&mut self, text: &mut Vec<u8>) {
+    /// Everything is at its end.
+    pub(crate) fn finish<W: Write>(&mut self, output: &mut Output<W>) -> io::Result<()> {
+        match &mut self.shape {
+            Shape::Json(messages) => messages.finish(output),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many files were named because of what they do or do not hold, if that was asked for.
+    pub(crate) fn files_named(&self) -> Option<u64> {
+        match &self.shape {
+            Shape::Summaries(summaries) => summaries.files_named(),
+            _ => None,
+        }
+    }
+}
+
+impl Shape {
+    fn write<W: Write>(&mut self, run: &Run<'_>, output: &mut Output<W>) -> io::Result<()> {
         match self {
-            Numbers::None => {}
-            Numbers::CountingUp(number) => {
-                text.extend_from_slice(number.as_bytes());
-                number.increment();
-            }
-            Numbers::Each(numbers) => {
-                if let Some(number) = numbers.next() {
-                    text.extend_from_slice(Decimal::new(*number).as_bytes());
-                }
-            }
+            Shape::Plain => output.write_all(run.bytes),
+            Shape::Copies(copies) => copies.write(run.bytes, output),
+            Shape::Prefixed(prefixed) => prefixed.write(run, output),
+            Shape::Fields(fields) => fields.write(run, output),
+            Shape::Json(messages) => messages.write(run, output),
+            Shape::Summaries(_) => Ok(()),
         }
     }
 }
@@ -208,9 +113,14 @@ mod tests {
     use dtail_protocol::{LineBlock, LineNumbers};
     use expect_test::{Expect, expect};
 
-    use super::LineFormat;
+    use super::{LineFormat, Shape};
+    use crate::fields::Fields;
     use crate::output::Output;
     use crate::palette::Palette;
+
+    fn fields(own_name: &str, palette: Option<&Palette>) -> LineFormat {
+        Shape::Fields(Box::new(Fields::new(own_name, palette))).into()
+    }
 
     #[track_caller]
     fn check(format: LineFormat, blocks: &[(&str, LineNumbers, &str)], expected: &Expect) {
@@ -231,6 +141,7 @@ mod tests {
                 source: Arc::from(source),
                 bytes: lines.as_bytes().to_vec(),
                 numbers: numbers.clone(),
+                offsets: Vec::new(),
             };
             let host = (!host.is_empty()).then(|| Arc::from(host));
             format.write(&HostLines { host, block }, &mut output).unwrap();
@@ -246,7 +157,7 @@ mod tests {
     fn plain_lines_are_their_bytes() {
         let blocks = [("f", LineNumbers::Unnumbered, "a\n\nb"), ("g", LineNumbers::From(3), "c\n")];
         check(
-            LineFormat::Plain,
+            Shape::Plain.into(),
             &blocks,
             &expect![[r"
             a
@@ -264,7 +175,7 @@ mod tests {
             ("f", LineNumbers::From(12), "twelve\n"),
         ];
         check(
-            LineFormat::fields("web", None),
+            fields("web", None),
             &blocks,
             &expect![[r#"
                 REMOTE|web|100|9|f|nine
@@ -281,7 +192,7 @@ mod tests {
     fn each_block_names_its_host() {
         let (one, two) = (&LineNumbers::From(1), &LineNumbers::From(2));
         check_hosts(
-            LineFormat::fields("own", None),
+            fields("own", None),
             &[
                 ("web", "f", one, "a\n"),
                 ("db", "f", one, "b\n"),
@@ -302,7 +213,7 @@ mod tests {
         let (palette, _) = Palette::new(&[]);
         let blocks = [("f", LineNumbers::From(1), "one\n\nWARN x\nERROR\nFATAL\nINFO ERROR\n")];
         check(
-            LineFormat::fields("web", Some(&palette)),
+            fields("web", Some(&palette)),
             &blocks,
             &expect![[r#"
             ^[37m^[44m^[2mREMOTE^[0m^[49m^[39m^[36m^[44m^[2m|^[0m^[49m^[39m^[37m^[44m^[1mweb^[0m^[49m^[39m^[36m^[44m^[2m|^[0m^[49m^[39m^[30m^[42m100^[49m^[39m^[36m^[44m^[2m|^[0m^[49m^[39m^[37m^[44m^[2m1^[0m^[49m^[39m^[36m^[44m^[2m|^[0m^[49m^[39m^[37m^[44m^[2mf^[0m^[49m^[39m^[36m^[44m^[2m|^[0m^[49m^[39m^[37m^[40mone^[49m^[39m

@@ -4,12 +4,17 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use dtail_client::{Agent, Identities, IdentityOptions, PublicKey, generate_key_pair};
 use dtail_process::config::Config;
 use dtail_process::environment;
 
 use crate::arguments::RemoteArgs;
+
+/// How long a signal may be on its way.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The private key file that was asked for, by flag, by environment or by configuration.
 fn key_file(args: &RemoteArgs, config: &Config) -> Option<PathBuf> {
@@ -91,6 +96,12 @@ impl Passphrases {
         if !io::stderr().is_terminal() {
             return None;
         }
-        rpassword::prompt_password(format!("Passphrase for {}: ", path.display())).ok()
+        let prompt = format!("Passphrase for {}: ", path.display());
+        let answer = rpassword::prompt_password(prompt);
+        if answer.as_ref().is_err_and(|err| err.kind() == io::ErrorKind::Interrupted) {
+            // Ctrl-C has become a signal, which is just about to end the program elsewhere.
+            thread::park_timeout(PATIENCE);
+        }
+        answer.ok()
     }
 }

@@ -1,10 +1,11 @@
 //! Standard output with one reused buffer and large writes. Never formats.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::sync::atomic::AtomicBool;
 
-use dtail_process::pipe;
+use dtail_client::FileRange;
+
+use crate::stdout::{CopyError, StandardOutput};
 
 /// A full buffer is written at once; larger pieces pass by it.
 const FULL: usize = 128 * 1024;
@@ -19,22 +20,32 @@ pub(crate) struct Output<W> {
     buffer: Vec<u8>,
 }
 
-impl Output<File> {
+impl Output<StandardOutput> {
     /// The process's standard output.
-    pub(crate) fn standard() -> io::Result<Output<File>> {
-        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-        Ok(Output::new(File::from(stdout)))
+    pub(crate) fn standard() -> io::Result<Output<StandardOutput>> {
+        Ok(Output::new(StandardOutput::new()?))
     }
 
     /// Whether the next write would find nobody who reads.
     pub(crate) fn has_no_reader(&self) -> bool {
-        pipe::has_no_reader(&self.writer)
+        self.writer.has_no_reader()
+    }
+
+    /// Copies part of a file, after what was written before.
+    pub(crate) fn copy(&mut self, range: &FileRange, cancel: &AtomicBool) -> Result<(), CopyError> {
+        self.flush().map_err(CopyError::Write)?;
+        self.writer.copy(range, cancel)
     }
 }
 
 impl<W: Write> Output<W> {
     pub(crate) fn new(writer: W) -> Output<W> {
         Output { writer, buffer: Vec::with_capacity(FULL + FULL / 8) }
+    }
+
+    /// Without a buffer until there is something to write.
+    pub(crate) fn empty(writer: W) -> Output<W> {
+        Output { writer, buffer: Vec::new() }
     }
 
     /// What is to be written next, to be appended to; then call [`Output::pass_on`].

@@ -12,15 +12,16 @@ use dtail_process::config::Config;
 use dtail_process::environment;
 use dtail_process::host::{HostName, LocalZone};
 use dtail_process::log::{Level, LogFile, Logger, Rotation};
-use dtail_protocol::{Context, Mode, Pattern, Request};
+use dtail_protocol::{Context, FollowFrom, Mode, Request};
 use dtail_query::{HostFacts, Query, TableStyle};
 
-use crate::arguments::{ColorChoice, CommonArgs, FollowArgs, QueryArgs, SearchArgs};
-use crate::diagnostics::{Diagnostics, Voice};
-use crate::lines::LineFormat;
+use crate::arguments::{ColorChoice, CommonArgs, FollowArgs, QueryArgs, SearchArgs, StartArg};
+use crate::diagnostics::{Diagnostics, Hidden, Voice};
+use crate::form::Form;
+use crate::look::Look;
 use crate::palette::Palette;
 use crate::program::{Tool, Typed};
-use crate::{files, hosts, refusals, table};
+use crate::{files, hosts, patterns, refusals, table};
 
 const MAX_LINE_LENGTH: usize = 1024 * 1024;
 const TEST_MODE_MAX_LINE_LENGTH: usize = 1024;
@@ -39,38 +40,13 @@ pub(crate) struct Plan {
     pub(crate) query: Option<Query>,
     pub(crate) look: Look,
     pub(crate) tables: TableStyle,
+    /// Tables may take the place of each other on a terminal.
+    pub(crate) refreshes: bool,
     /// Where commands come from, if they do.
     pub(crate) control: Option<PathBuf>,
     pub(crate) diagnostics: Diagnostics,
     /// What is odd about the arguments, to be said first.
     pub(crate) warnings: Vec<String>,
-}
-
-/// How lines look, whatever the request.
-#[derive(Debug)]
-pub(crate) struct Look {
-    /// This machine's name.
-    pub(crate) own_name: String,
-    pub(crate) palette: Option<Palette>,
-}
-
-impl Look {
-    /// How the lines of a request are printed.
-    pub(crate) fn lines(&self, plain: bool) -> LineFormat {
-        Look::format(plain, &self.own_name, self.palette.as_ref())
-    }
-
-    /// How they look in the log file.
-    pub(crate) fn payload(&self, plain: bool) -> LineFormat {
-        Look::format(plain, &self.own_name, None)
-    }
-
-    fn format(plain: bool, own_name: &str, palette: Option<&Palette>) -> LineFormat {
-        match plain {
-            true => LineFormat::Plain,
-            false => LineFormat::fields(own_name, palette),
-        }
-    }
 }
 
 impl Plan {
@@ -85,8 +61,10 @@ impl Plan {
         let strict = typed.common.strict_dtail || environment::is_test_mode();
         let mut warnings = Vec::new();
         let (request, query) = request(typed, &mut warnings)?;
+        let form = Form::new(typed, query.is_some())?;
+        let request = form.ask(request);
         let args = &typed.common.remote;
-        let settings = settings(&config, args.user.as_deref(), strict)?;
+        let settings = settings(&config, args.user.as_deref(), strict, query.is_some())?;
         let remote = hosts::is_remote(args)
             .then(|| hosts::remote(typed.tool, args, &config, query.as_ref(), strict))
             .transpose()?;
@@ -101,12 +79,18 @@ impl Plan {
         });
         let diagnostics =
             diagnostics(typed, &config, strict, &host, palette.as_ref(), &mut warnings);
+        let settings = Settings {
+            passes_files: remote.is_none() && form == Form::default() && !diagnostics.logs_payload,
+            ..settings
+        };
+        let paints_plain = paints_plain(typed, &config, strict);
         let mut tables = palette.as_ref().map(table::painted).unwrap_or_default();
         tables.limit_warning = diagnostics.limit_warning();
         Ok(Plan {
             tool: typed.tool,
+            refreshes: !strict && !args.interactive_query,
             policy: policy(query.as_ref(), strict),
-            look: Look { own_name: host, palette },
+            look: Look { own_name: host, palette, paints_plain, form },
             control: args.interactive_query.then(|| args.control_tty.clone()),
             request,
             remote,
@@ -141,57 +125,54 @@ fn request(typed: &Typed, warnings: &mut Vec<String>) -> Result<(Request, Option
         .map(Query::parse)
         .transpose()
         .map_err(|err| format!("{err} (see {program} --help)"))?;
-    let pattern = typed.search.as_ref().map(|args| pattern(typed, args, warnings)).transpose()?;
+    let search = typed.search.as_ref();
+    let pattern = search.map(|args| patterns::pattern(typed, args, warnings)).transpose()?;
+    let has_input = search.is_none_or(|args| !patterns::take_standard_input(args));
     let files = match named.files {
+        files if !has_input && (files.is_empty() || files.iter().any(|file| file == "-")) => {
+            return Err("standard input has the patterns: name files to search".to_owned());
+        }
         files if !files.is_empty() => files,
         _ if is_remote => {
             return Err(format!("no files given: name files of the hosts (see {program} --help)"));
         }
         _ => files::standard_input(program)?,
     };
+    let request = Request::of(mode, files);
+    let request = if typed.common.plain { request.plain() } else { request };
     let request = Request {
-        mode,
-        files,
         pattern: pattern.flatten(),
         context: typed.search.as_ref().map(context).unwrap_or_default(),
         query: query_text,
-        plain: typed.common.plain,
         timeout: timeout(typed.query.as_ref(), typed.follow.as_ref()),
+        follow_from: typed.follow.as_ref().map(follow_from).transpose()?.unwrap_or_default(),
+        ..request
     };
     Ok((request, query))
 }
 
-/// `None`: every line.
-fn pattern(
-    typed: &Typed,
-    args: &SearchArgs,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Pattern>, String> {
-    let grep = args.grep.as_ref().filter(|text| !text.is_empty());
-    let Some(text) = grep.or(args.regex.as_ref()) else {
-        let first = typed.input.arguments.first().and_then(|it| it.to_str());
-        // The most likely slip of somebody who knows grep.
-        if let (Tool::Dgrep, Some(first), false) = (typed.tool, first, args.invert)
-            && typed.input.arguments.len() > 1
-            && !hosts::is_remote(&typed.common.remote)
-            && !std::path::Path::new(first).exists()
-        {
-            let first = first.escape_debug();
-            warnings.push(format!(
-                "no --regex given, so every line matches; if {first} is one, use --regex '{first}'"
-            ));
-        }
-        let everything = Pattern { text: ".".to_owned(), invert: true };
-        return Ok(args.invert.then_some(everything));
-    };
-    if text.is_empty() && typed.tool == Tool::Dgrep {
-        return Err("the regular expression is empty: use --regex . for every line".to_owned());
+fn context(args: &SearchArgs) -> Context {
+    let around = args.context;
+    Context {
+        before: args.before.unwrap_or(around),
+        after: args.after.unwrap_or(around),
+        max: args.max,
     }
-    Ok(Some(Pattern { text: text.clone(), invert: args.invert }))
 }
 
-fn context(args: &SearchArgs) -> Context {
-    Context { before: args.before, after: args.after, max: args.max }
+/// Where dtail begins.
+fn follow_from(args: &FollowArgs) -> Result<FollowFrom, String> {
+    match (args.lines, args.bytes) {
+        (Some(_), Some(_)) => Err("--lines or --bytes, not both".to_owned()),
+        (Some(StartArg::Beginning), None) | (None, Some(StartArg::Beginning)) => {
+            Ok(FollowFrom::Beginning)
+        }
+        (Some(StartArg::Before(0)), None) | (None, Some(StartArg::Before(0)) | None) => {
+            Ok(FollowFrom::End)
+        }
+        (Some(StartArg::Before(lines)), None) => Ok(FollowFrom::Lines(lines)),
+        (None, Some(StartArg::Before(bytes))) => Ok(FollowFrom::Bytes(bytes)),
+    }
 }
 
 /// The sooner of --timeout and --shutdownAfter, of which 0 means never.
@@ -201,19 +182,20 @@ fn timeout(query: Option<&QueryArgs>, follow: Option<&FollowArgs>) -> Option<Dur
     Some(Duration::from_secs(seconds))
 }
 
-fn settings(config: &Config, user: Option<&str>, strict: bool) -> Result<Settings, String> {
-    let zone = LocalZone::current();
+fn settings(
+    config: &Config,
+    user: Option<&str>,
+    strict: bool,
+    has_query: bool,
+) -> Result<Settings, String> {
     let max_line_length = match environment::is_test_mode() {
         true => TEST_MODE_MAX_LINE_LENGTH,
         false => config.max_line_length.unwrap_or(MAX_LINE_LENGTH),
     };
     let default_log_format = config.mapreduce_log_format.clone().filter(|name| !name.is_empty());
     Ok(Settings {
-        host: HostFacts {
-            hostname: HostName::current().full,
-            timezone: zone.abbreviation,
-            timeoffset: zone.offset,
-        },
+        // Only queries ask for them, and to find the zone takes longer than to search a small file.
+        host: if has_query { host_facts() } else { HostFacts::default() },
         max_line_length,
         default_log_format: default_log_format.unwrap_or_else(|| "default".to_owned()),
         max_glob_targets: config.max_glob_targets.unwrap_or(MAX_GLOB_TARGETS),
@@ -222,6 +204,15 @@ fn settings(config: &Config, user: Option<&str>, strict: bool) -> Result<Setting
         max_query_memory: config.server.max_query_memory.unwrap_or(0),
         ..Settings::default()
     })
+}
+
+fn host_facts() -> HostFacts {
+    let zone = LocalZone::current();
+    HostFacts {
+        hostname: HostName::current().full,
+        timezone: zone.abbreviation,
+        timeoffset: zone.offset,
+    }
 }
 
 /// What the configuration's rules for this machine permit the user to read.
@@ -254,7 +245,19 @@ fn policy(query: Option<&Query>, strict: bool) -> ReportPolicy {
 /// What was typed wins over the test mode, that over the configuration, and that over the
 /// environment and the kind of output.
 pub(crate) fn is_coloured(common: &CommonArgs, config: &Config) -> bool {
-    if common.plain || common.no_color {
+    !common.plain && wants_colour(common, config, environment::is_test_mode())
+}
+
+/// Plain lines of tools that search have grep's colours where somebody sees them.
+fn paints_plain(typed: &Typed, config: &Config, strict: bool) -> bool {
+    typed.common.plain
+        && typed.search.is_some()
+        && (!strict || typed.common.color == Some(ColorChoice::Always))
+        && wants_colour(&typed.common, config, false)
+}
+
+fn wants_colour(common: &CommonArgs, config: &Config, is_test_mode: bool) -> bool {
+    if common.no_color {
         return false;
     }
     match common.color.unwrap_or_default() {
@@ -262,8 +265,7 @@ pub(crate) fn is_coloured(common: &CommonArgs, config: &Config) -> bool {
         ColorChoice::Never => false,
         ColorChoice::Auto if config.term_colors_enable == Some(false) => false,
         ColorChoice::Auto => {
-            environment::is_test_mode()
-                || (!environment::forbids_colour() && io::stdout().is_terminal())
+            is_test_mode || (!environment::forbids_colour() && io::stdout().is_terminal())
         }
     }
 }
@@ -303,5 +305,6 @@ fn diagnostics(
         log: has_file.then(|| LogFile::new(directory, rotation)),
         log_is_wanted: common.logger.is_some() || logs_payload,
         logs_payload,
+        hidden: Hidden::default(),
     }
 }

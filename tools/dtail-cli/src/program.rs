@@ -1,7 +1,6 @@
 //! A client program from its arguments to its exit code. It always returns, within a second of
 //! being told to stop, also when nobody takes its output.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,13 +16,15 @@ use dtail_process::exit::Exit;
 use dtail_process::panics;
 use dtail_process::signals::StopSignals;
 
-use crate::arguments::{ColorChoice, CommonArgs, FollowArgs, InputArgs, QueryArgs, SearchArgs};
+use crate::arguments::{
+    ColorChoice, CommonArgs, FollowArgs, GrepArgs, InputArgs, NumberArgs, QueryArgs, SearchArgs,
+};
 use crate::color::Style;
-use crate::color_table;
-use crate::interactive;
 use crate::output::Output;
 use crate::plan::{self, Plan};
 use crate::printer::{Ended, Printer};
+use crate::prompt::SavedTerminal;
+use crate::{color_table, hosts, interactive};
 use dtail_process::command_line::{self, NotParsed};
 
 /// After a signal: time for what was read to be printed.
@@ -64,6 +65,10 @@ pub struct Typed {
     pub common: CommonArgs,
     /// Which lines.
     pub search: Option<SearchArgs>,
+    /// What of them is printed.
+    pub grep: Option<GrepArgs>,
+    /// Whether they are numbered.
+    pub number: Option<NumberArgs>,
     /// Which query.
     pub query: Option<QueryArgs>,
     /// How to follow.
@@ -74,7 +79,7 @@ pub struct Typed {
 pub fn main<Arguments: Parser>(typed: impl FnOnce(Arguments) -> Typed) -> ExitCode {
     panics::guard(|| {
         let outcome = match command_line::parse(std::env::args_os().collect()) {
-            Ok(arguments) => run(&typed(arguments)),
+            Ok(arguments) => run(typed(arguments)),
             Err(NotParsed::Help(help)) => print_text(help.as_bytes()),
             Err(NotParsed::Error(line)) => {
                 Err(format!("{line} (see {} --help)", Arguments::command().get_name()))
@@ -89,7 +94,7 @@ pub fn main<Arguments: Parser>(typed: impl FnOnce(Arguments) -> Typed) -> ExitCo
     })
 }
 
-fn run(typed: &Typed) -> Result<Exit, String> {
+fn run(typed: Typed) -> Result<Exit, String> {
     if typed.common.version {
         return print_text(version(&typed.common).as_bytes());
     }
@@ -101,18 +106,53 @@ fn run(typed: &Typed) -> Result<Exit, String> {
             return print_color_table(&typed.common, follow.wide_color_table);
         }
     }
-    carry_out(Plan::new(typed)?)
-}
-
-fn carry_out(mut plan: Plan) -> Result<Exit, String> {
-    let tool = plan.tool;
     let cancel = Arc::new(AtomicBool::new(false));
     let signals = StopSignals::catch(Arc::clone(&cancel))
         .map_err(|err| format!("cannot catch signals: {err}"))?;
+    if !hosts::is_remote(&typed.common.remote) {
+        return carry_out(Plan::new(&typed)?, cancel, &signals);
+    }
+    match plan_with_questions(typed, &signals)? {
+        Ok(plan) => carry_out(plan, cancel, &signals),
+        Err(signal) => Ok(Exit::Interrupted(signal)),
+    }
+}
+
+/// Makes a plan for which somebody may be asked something, or programs that list hosts may run, all
+/// of which a signal ends: then it is the error.
+fn plan_with_questions(typed: Typed, signals: &StopSignals) -> Result<Result<Plan, u8>, String> {
+    let terminal = SavedTerminal::save();
+    let (report, made) = bounded(1);
+    thread::Builder::new()
+        .name("plan".to_owned())
+        .spawn(move || {
+            let _main_waits = report.send(Plan::new(&typed)).is_ok();
+        })
+        .map_err(|err| format!("cannot start a thread: {err}"))?;
+    select! {
+        recv(made) -> plan => {
+            plan.unwrap_or_else(|_| Err("internal error, please report it".to_owned())).map(Ok)
+        }
+        recv(signals.received()) -> signal => {
+            if let Some(terminal) = terminal {
+                terminal.restore();
+            }
+            Ok(Err(signal.unwrap_or_default()))
+        }
+    }
+}
+
+fn carry_out(
+    mut plan: Plan,
+    cancel: Arc<AtomicBool>,
+    signals: &StopSignals,
+) -> Result<Exit, String> {
+    let tool = plan.tool;
     let run = start(&mut plan, &cancel)?;
     if let (Some(terminal), Some(controls)) = (&plan.control, run.controls()) {
         let quiet = Arc::clone(&plan.diagnostics.quiet);
-        interactive::start(terminal, controls.clone(), tool, plan.request.clone(), quiet)?;
+        let form = (tool, plan.look.form.clone());
+        interactive::start(terminal, controls.clone(), form, plan.request.clone(), quiet)?;
     }
     let printer =
         Printer::new(plan).map_err(|err| format!("cannot write to standard output: {err}"))?;
@@ -157,19 +197,19 @@ fn wait(tool: Tool, ended: &Receiver<Ended>, signals: &Receiver<u8>) -> Exit {
         (Some(Ended::Failed), _) | (None, None) => Exit::Error,
         // Following has no other end, so being stopped is its success.
         (ended, Some(_)) if tool == Tool::Dtail => match ended {
-            Some(Ended::Printed(outcome)) if !outcome.failed_hosts.is_empty() => {
-                judge(tool, &outcome)
+            Some(Ended::Printed { outcome, .. }) if !outcome.failed_hosts.is_empty() => {
+                judge(tool, &outcome, None)
             }
             _ => Exit::Ok,
         },
         (_, Some(signal)) => Exit::Interrupted(signal),
         (Some(Ended::NobodyReads), None) => Exit::Ok,
-        (Some(Ended::Printed(outcome)), None) => judge(tool, &outcome),
+        (Some(Ended::Printed { outcome, files_named }), None) => judge(tool, &outcome, files_named),
     }
 }
 
 /// The exit code of a run that was printed to its end.
-fn judge(tool: Tool, outcome: &Outcome) -> Exit {
+fn judge(tool: Tool, outcome: &Outcome, files_named: Option<u64>) -> Exit {
     let Outcome { summary, hosts, failed_hosts } = outcome;
     if summary.aborted || (*hosts > 0 && failed_hosts.len() == *hosts) {
         return Exit::Error;
@@ -177,8 +217,10 @@ fn judge(tool: Tool, outcome: &Outcome) -> Exit {
     if !failed_hosts.is_empty() {
         return Exit::SomeFailed;
     }
+    // Naming files is success, whatever they were named for.
+    let found = files_named.unwrap_or(summary.matches);
     match (summary.failed_files, summary.files) {
-        (0, _) if tool == Tool::Dgrep && summary.matches == 0 => Exit::NoMatch,
+        (0, _) if tool == Tool::Dgrep && found == 0 => Exit::NoMatch,
         (0, _) => Exit::Ok,
         (_, 0) => Exit::Error,
         _ => Exit::SomeFailed,
@@ -204,7 +246,7 @@ fn print_color_table(common: &CommonArgs, wide: bool) -> Result<Exit, String> {
 
 fn print_text(text: &[u8]) -> Result<Exit, String> {
     let print = || -> io::Result<()> {
-        let mut output: Output<File> = Output::standard()?;
+        let mut output = Output::standard()?;
         output.write_all(text)?;
         output.flush()
     };

@@ -1,10 +1,37 @@
 //! Asks a person at the terminal whether unknown hosts are trusted, in DTail's words. Never decides
 //! and never writes the file of known hosts.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 
 use dtail_client::{Answer, Question, UnknownHost};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+/// A terminal as it was before anybody was asked for a passphrase, which is typed without being shown.
+#[derive(Debug)]
+pub(crate) struct SavedTerminal {
+    terminal: File,
+    settings: Termios,
+}
+
+impl SavedTerminal {
+    /// The terminal of this process, if there is one.
+    pub(crate) fn save() -> Option<SavedTerminal> {
+        let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
+        let settings = tcgetattr(&terminal).ok()?;
+        Some(SavedTerminal { terminal, settings })
+    }
+
+    /// Undoes what a question changed whose answer nobody waits for any more.
+    pub(crate) fn restore(self) {
+        let now = tcgetattr(&self.terminal).map(|now| now.local_modes);
+        if now.is_ok_and(|now| now != self.settings.local_modes) {
+            let wanted = OptionalActions::Now;
+            // A terminal that has gone away needs no restoring.
+            let _restored = tcsetattr(&self.terminal, wanted, &self.settings).is_ok();
+        }
+    }
+}
 
 /// Somebody to ask, if there is a terminal.
 pub(crate) fn question() -> Option<Box<Question>> {

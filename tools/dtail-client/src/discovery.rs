@@ -100,7 +100,7 @@ pub fn discover(servers: &str, discovery: &str) -> Result<Vec<ServerName>, Disco
 
 fn filter(servers: &str) -> Result<Option<Pattern>, DiscoveryError> {
     let inner = servers.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
-    let pattern = inner.map(|text| Pattern::new(text, false)).transpose();
+    let pattern = inner.map(Pattern::expression).transpose();
     pattern.map_err(DiscoveryError::Filter)
 }
 

@@ -14,12 +14,12 @@ mod words;
 
 use std::sync::Arc;
 
-use dtail_protocol::{Diagnostic, LineBlock, Request};
+use dtail_protocol::{Diagnostic, LineBlock, Request, SourceSummary};
 use dtail_query::ResultTable;
 
 pub use controls::{Controls, ReloadError};
 pub use discovery::{DiscoveryError, discover};
-pub use dtail_session::{Access, Permissions, Settings};
+pub use dtail_session::{Access, FileRange, Permissions, Settings};
 pub use dtail_ssh::{
     Agent, ClientOptions, Endpoint, Identities, IdentityOptions, KnownHosts, PublicKey,
     UnknownHost, generate_key_pair,
@@ -28,7 +28,7 @@ pub use health::{HEALTH_USER, HealthError, check_health};
 pub use local::start_local_interactive;
 pub use outfile::write_outfile;
 pub use remote::{
-    Answer, Native, Question, Remote, SOFTWARE, Transport, UnknownHosts, start_remote,
+    Answer, KEEPALIVE, Native, Question, Remote, SOFTWARE, Transport, UnknownHosts, start_remote,
 };
 pub use reports::ReportPolicy;
 pub use run::{FailedHost, Outcome, Run, SessionPanicked, StartError, start_local};
@@ -40,6 +40,10 @@ pub use words::split_words;
 pub enum Event {
     /// Selected lines.
     Lines(HostLines),
+    /// A piece of a local file to be copied as it is; only with [`Settings::passes_files`].
+    File(FileRange),
+    /// What became of a source, after all its lines; only with [`dtail_protocol::Extras::summaries`].
+    Source(HostSource),
     /// A result to show, or to write with [`write_outfile`] when the query has an outfile.
     Report(Report),
     /// Something the user should know.
@@ -57,6 +61,15 @@ pub struct HostLines {
     pub host: Option<Arc<str>>,
     /// The lines.
     pub block: LineBlock,
+}
+
+/// What became of a source, and where it is.
+#[derive(Debug)]
+pub struct HostSource {
+    /// The host's short name for itself; `None`: this machine.
+    pub host: Option<Arc<str>>,
+    /// What became of it.
+    pub summary: SourceSummary,
 }
 
 /// A diagnostic and where it comes from.

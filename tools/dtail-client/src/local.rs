@@ -136,7 +136,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
     use std::time::Duration;
 
-    use dtail_protocol::{Context, Mode, Pattern, Request};
+    use dtail_protocol::{Mode, Pattern, Request};
     use dtail_session::Settings;
 
     use super::start_local_interactive;
@@ -156,16 +156,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         fs::write(&path, "1\n2\n").unwrap();
-        let pattern = |text: &str| Some(Pattern { text: text.to_owned(), invert: false });
-        let request = Request {
-            mode: Mode::Grep,
-            files: vec![path.into()],
-            pattern: pattern("1"),
-            context: Context::default(),
-            query: None,
-            plain: true,
-            timeout: None,
-        };
+        let pattern = |text: &str| Some(Pattern::of(text));
+        let request =
+            Request { pattern: pattern("1"), ..Request::of(Mode::Grep, vec![path.into()]).plain() };
         let cancel = Arc::new(AtomicBool::new(false));
         let (settings, policy) = (Settings::default(), ReportPolicy::FinalOnly);
         let run = start_local_interactive(request.clone(), settings, policy, cancel).unwrap();

@@ -19,6 +19,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
+use std::time::Duration;
 
 use dtail_protocol::Request;
 use dtail_ssh::{ClientOptions, UnknownHost};
@@ -36,6 +37,10 @@ use crate::{Controls, ReportPolicy, Run, ServerName};
 /// More threads than this gain nothing: they only decrypt and cut frames.
 const MOST_THREADS: usize = 4;
 
+/// What [`ClientOptions::keepalive`] should be: a server of protocol 4.1 that has vanished, which says
+/// nothing by itself, is then found out within a minute.
+pub const KEEPALIVE: Duration = Duration::from_secs(15);
+
 /// Which hosts, and how to reach them.
 pub struct Remote {
     /// The hosts, each once. What is `None` in a name is filled in by the transport.
@@ -50,7 +55,8 @@ pub struct Remote {
     pub reconnect: bool,
     /// Hosts stay connected when they have finished, until [`Controls::quit`].
     pub interactive: bool,
-    /// Public key in SSH wire format, which every server is to accept for this user from now on.
+    /// Public key in SSH wire format, which every server that it has let us in to is to remember
+    /// for this user.
     pub register_key: Option<Vec<u8>>,
     /// Bytes that merged groups may take; 0: any.
     pub max_query_memory: usize,

@@ -16,7 +16,7 @@ use dtail_query::Query;
 use dtail_session::{Output, RequestError, Session, Settings};
 
 use crate::reports::{ReportPolicy, Reports};
-use crate::{Controls, Event, HostDiagnostic, HostLines};
+use crate::{Controls, Event, HostDiagnostic, HostLines, HostSource};
 
 /// Events under way. With blocks of 256 KiB this bounds a run's memory.
 const QUEUE_LENGTH: usize = 16;
@@ -160,6 +160,8 @@ pub(crate) fn run_session(
             Output::Diagnostic(diagnostic) => {
                 Some(Event::Diagnostic(HostDiagnostic { host: None, diagnostic }))
             }
+            Output::Source(summary) => Some(Event::Source(HostSource { host: None, summary })),
+            Output::File(range) => Some(Event::File(range)),
             Output::Aggregate(increment) => {
                 let report = reports.as_mut().and_then(|reports| reports.take(increment));
                 report.map(Event::Report)

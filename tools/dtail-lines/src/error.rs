@@ -4,7 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::compression::{Compression, Trailing};
+use crate::compression::Compression;
+use crate::members::{TooLarge, Trailing};
 
 /// Why a file cannot be read, or not further. One line that names the path.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub enum FileError {
     },
     /// Reading failed on the way. The name is a path or `standard input`.
     Read(String, io::Error),
+    /// A file has lost bytes that it had when it was opened. The name is its path.
+    Shrunk(String),
     /// Compressed data broke off or is damaged.
     Decompress {
         /// The compressed file.
@@ -54,6 +57,10 @@ pub enum FileError {
     WideGlob(String),
     /// The glob names nothing.
     NoMatch(String),
+    /// More journals are to be followed at once than may be, which is so many.
+    ManyJournals(usize),
+    /// More files and pipes are to be followed at once than may be, which is so many.
+    ManyTargets(usize),
 }
 
 impl fmt::Display for FileError {
@@ -82,11 +89,15 @@ impl fmt::Display for FileError {
                 write!(f, "cannot read {name}: there is no program {program}, it needs systemd")
             }
             FileError::Read(name, err) => write!(f, "cannot read {name}: {}", reason(err)),
+            FileError::Shrunk(name) => {
+                write!(f, "{name} became shorter while it was read, read it again")
+            }
             FileError::Decompress { path, format, delivered, reason: err } => {
                 write!(f, "{path}: {format} data ")?;
                 match err.kind() {
                     io::ErrorKind::UnexpectedEof => f.write_str("is cut off")?,
                     _ if Trailing::is(err) => f.write_str("ends")?,
+                    _ if TooLarge::is(err) => f.write_str("takes too much memory")?,
                     _ => write!(f, "is damaged ({})", reason(err))?,
                 }
                 write!(f, " after {delivered} decompressed bytes")?;
@@ -100,6 +111,12 @@ impl fmt::Display for FileError {
                 write!(f, "{glob} looks at too many files, name the folders more exactly")
             }
             FileError::NoMatch(glob) => write!(f, "no file matches {glob}"),
+            FileError::ManyJournals(limit) => {
+                write!(f, "more than {limit} journals at once: follow the others by another dtail")
+            }
+            FileError::ManyTargets(limit) => {
+                write!(f, "more than {limit} files at once: follow the others by another dtail")
+            }
         }
     }
 }

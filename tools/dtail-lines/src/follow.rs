@@ -7,36 +7,55 @@
 //! old one is listened to for some seconds more, for writers that reopen late.
 
 use std::collections::{HashSet, VecDeque};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use rustix::event::{Timespec, poll};
 
 use crate::error::FileError;
 use crate::journal;
 use crate::site::Site;
 use crate::splitter::Block;
 use crate::target::{Target, is_glob};
+use bell::{Bell, Rung};
 use log::{Advance, Identity, Log};
 use paths::{Glob, Watch};
 use pipes::{Pipe, PipeAdvance};
 
+mod bell;
 mod log;
 mod paths;
 mod pipes;
+mod rotated;
 #[cfg(test)]
 mod tests;
 
-/// Pause when nothing is new, and time between two looks at the paths.
+/// Longest pause when nothing is new, and time between two looks at the paths.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Time between two evaluations of the globs.
 const GLOB_INTERVAL: Duration = Duration::from_secs(1);
+/// The same when a folder is known to have changed.
+const SHORT_GLOB_INTERVAL: Duration = Duration::from_millis(20);
+/// Most journals of one follow, each of which is a process.
+const MAX_JOURNALS: usize = 16;
 /// How long an inode that no path leads to any more is still listened to.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// Where following begins in files that exist at the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FollowFrom {
+    /// At their ends.
+    #[default]
+    End,
+    /// So many lines before their ends; an unterminated last line counts.
+    Lines(u64),
+    /// So many bytes before their ends.
+    Bytes(u64),
+    /// At their beginnings.
+    Beginning,
+}
 
 /// Limits of a follower.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +116,9 @@ impl fmt::Display for FollowNotice {
 pub struct Follower {
     limits: Limits,
     site: Site,
+    from: FollowFrom,
+    bell: Bell,
+    poll_interval: Duration,
     globs: Vec<Glob>,
     watches: Vec<Watch>,
     /// In the order they were found, so that an old inode is read before the one that replaced it.
@@ -110,18 +132,23 @@ pub struct Follower {
     round_brought_lines: bool,
     paths_looked_at: Instant,
     globs_evaluated: Instant,
+    /// A folder has changed since the globs were evaluated.
+    globs_are_due: bool,
     /// What the paths led to when last looked at.
     reachable: HashSet<Identity>,
 }
 
 impl Follower {
-    /// Begins to follow what the arguments name: existing files at their end, others, when they
-    /// appear, from their start.
-    pub fn new(arguments: &[OsString], limits: Limits, site: Site) -> Follower {
+    /// Begins to follow what the arguments name: files that exist where `from` says, others, when
+    /// they appear, from their start.
+    pub fn new(arguments: &[OsString], limits: Limits, site: Site, from: FollowFrom) -> Follower {
         let now = Instant::now();
         let mut follower = Follower {
             limits,
             site,
+            from,
+            bell: Bell::default(),
+            poll_interval: POLL_INTERVAL,
             globs: Vec::new(),
             watches: Vec::new(),
             logs: Vec::new(),
@@ -132,6 +159,7 @@ impl Follower {
             round_brought_lines: false,
             paths_looked_at: now,
             globs_evaluated: now,
+            globs_are_due: false,
             reachable: HashSet::new(),
         };
         for argument in arguments {
@@ -143,6 +171,7 @@ impl Follower {
                     Err(err) => follower.notices.push_back(FollowNotice::Failed(err)),
                 }
             } else if is_glob(argument, &follower.site) {
+                follower.bell.listen_to_folder(&fixed_folder(argument));
                 follower.globs.push(Glob { argument: argument.clone(), complained: false });
             } else {
                 follower.watch(Target::file(Path::new(argument)), false);
@@ -175,6 +204,7 @@ impl Follower {
 
     /// The next event. Returns after at most one poll interval.
     pub fn next(&mut self, block: &mut Block) -> FollowEvent {
+        let called = Instant::now();
         loop {
             if let Some(notice) = self.notices.pop_front() {
                 return FollowEvent::Notice(notice);
@@ -194,19 +224,28 @@ impl Follower {
                 if self.has_ended() {
                     return FollowEvent::Ended;
                 }
-                pause();
-                self.look_around();
-                return FollowEvent::Idle;
+                let left = self.poll_interval.saturating_sub(called.elapsed());
+                let is_due = self.globs_are_due;
+                let pause = if is_due { left.min(SHORT_GLOB_INTERVAL) } else { left };
+                let rung = self.bell.wait(pause);
+                self.look_around(rung);
+                if left.is_zero() || (rung == Rung::default() && !is_due) {
+                    return FollowEvent::Idle;
+                }
+            } else {
+                self.look_around(Rung::default());
             }
-            self.look_around();
         }
     }
 
-    fn look_around(&mut self) {
-        if self.globs_evaluated.elapsed() >= GLOB_INTERVAL {
+    fn look_around(&mut self, rung: Rung) {
+        self.globs_are_due |= rung.names;
+        let interval = if self.globs_are_due { SHORT_GLOB_INTERVAL } else { GLOB_INTERVAL };
+        let evaluates = self.globs_evaluated.elapsed() >= interval;
+        if evaluates {
             self.evaluate_globs();
         }
-        if self.paths_looked_at.elapsed() >= POLL_INTERVAL {
+        if evaluates || rung.names || self.paths_looked_at.elapsed() >= self.poll_interval {
             self.look_at_paths(false);
         }
     }
@@ -304,9 +343,14 @@ impl Follower {
     }
 }
 
-/// Waits one poll interval.
-fn pause() {
-    let interval = Timespec { tv_sec: 0, tv_nsec: POLL_INTERVAL.subsec_nanos().into() };
-    // A signal may end the pause early; that only means an earlier look.
-    let _ = poll(&mut [], Some(&interval));
+/// The folder that a glob begins with.
+fn fixed_folder(glob: &OsStr) -> PathBuf {
+    let bytes = glob.as_bytes();
+    let fixed =
+        &bytes[..bytes.iter().position(|byte| br"*?[\".contains(byte)).unwrap_or(bytes.len())];
+    match fixed.iter().rposition(|byte| *byte == b'/') {
+        Some(0) => PathBuf::from("/"),
+        Some(end) => PathBuf::from(OsStr::from_bytes(&fixed[..end])),
+        None => PathBuf::from("."),
+    }
 }

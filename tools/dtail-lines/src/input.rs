@@ -2,25 +2,28 @@
 //! the spare room of a vector. Never looks at lines.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::compression::{Compression, Decoder};
+use crate::compression::Compression;
+use crate::decoder::Decoder;
 use crate::error::FileError;
 use crate::journal::Journal;
-use crate::opening::{Opened, open_file};
+use crate::opening::{Opened, open_sized};
 use crate::site::Site;
 use crate::target::{Place, Target};
+use crate::text_file::is_shorter;
 
 /// An open source of bytes.
 pub(crate) enum Input {
     /// A regular file, never waits.
-    File(File),
+    File(RegularFile),
     /// A pipe, terminal or socket: bytes come when they come.
     Stream(OwnedFd),
     /// A compressed regular file.
@@ -29,8 +32,30 @@ pub(crate) enum Input {
     Journal(Journal),
 }
 
+/// A regular file that is read from where its own offset stands.
+pub(crate) struct RegularFile {
+    file: Arc<File>,
+    offset: u64,
+    /// When it was opened.
+    size: u64,
+}
+
+impl RegularFile {
+    /// Reads on from an offset.
+    pub(crate) fn at(file: Arc<File>, offset: u64, size: u64) -> io::Result<RegularFile> {
+        (&*file).seek(SeekFrom::Start(offset))?;
+        Ok(RegularFile { file, offset, size })
+    }
+
+    /// At the end of the file: whether it has become shorter.
+    pub(crate) fn has_shrunk(&self) -> bool {
+        is_shorter(&self.file, self.offset, self.size).unwrap_or(false)
+    }
+}
+
 impl Input {
-    /// Opens a target. Regular files are decompressed if they begin like gzip or Zstandard.
+    /// Opens a target. Regular files are decompressed if they begin like a format we
+    /// know.
     /// A journal is read as far as it goes now, or from now on if `follows`.
     pub(crate) fn open(target: &Target, site: &Site, follows: bool) -> Result<Input, FileError> {
         let path = match &target.place {
@@ -44,12 +69,20 @@ impl Input {
             }
         };
         let failed = |err| FileError::Open(path.clone(), err);
-        match open_file(path, site)? {
-            Opened::Stream(file) => Ok(Input::Stream(file.into())),
-            Opened::Regular(file) => match Compression::of(&file).map_err(failed)? {
-                None => Ok(Input::File(file)),
-                Some(format) => Ok(Input::Compressed(Decoder::new(format, file))),
-            },
+        match open_sized(path, site)? {
+            (Opened::Stream(file), _) => Ok(Input::Stream(file.into())),
+            (Opened::Regular(file), size) => {
+                let format = Compression::of(&file).map_err(failed)?;
+                Ok(Input::regular(Arc::new(file), size, format))
+            }
+        }
+    }
+
+    /// A regular file from its start.
+    pub(crate) fn regular(file: Arc<File>, size: u64, format: Option<Compression>) -> Input {
+        match format {
+            None => Input::File(RegularFile { file, offset: 0, size }),
+            Some(format) => Input::Compressed(Decoder::new(format, file, size)),
         }
     }
 
@@ -61,7 +94,11 @@ impl Input {
         wait: Duration,
     ) -> io::Result<Option<usize>> {
         match self {
-            Input::File(file) => Ok(Some(read_some(file, bytes)?)),
+            Input::File(regular) => {
+                let length = read_some(&regular.file, bytes)?;
+                regular.offset += length as u64;
+                Ok(Some(length))
+            }
             Input::Stream(stream) => read_when_ready(stream, bytes, wait),
             Input::Compressed(decoder) => decoder.read(bytes).map(Some),
             Input::Journal(journal) => journal.read(bytes, wait),

@@ -3,26 +3,32 @@
 
 mod access;
 mod compression;
+mod content;
+mod decoder;
 mod error;
 mod follow;
 
 mod glob;
-mod gzip;
 mod input;
 mod journal;
+mod members;
 mod opening;
 mod reader;
 mod site;
 mod splitter;
 mod target;
+mod text_file;
+mod transcoding;
 mod zstd;
 
 pub use access::Access;
 pub use compression::Compression;
+pub use content::{Content, Opener};
 pub use error::FileError;
-pub use follow::{FollowEvent, FollowNotice, Follower, Limits};
+pub use follow::{FollowEvent, FollowFrom, FollowNotice, Follower, Limits};
 
 pub use reader::{BlockReader, Filled};
 pub use site::Site;
 pub use splitter::Block;
 pub use target::{Place, Target, Targets, resolve};
+pub use text_file::{Chunk, ChunkEnd, TextFile};

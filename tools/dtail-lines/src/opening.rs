@@ -29,9 +29,16 @@ const READ: OFlags =
 /// Opens a path without ever blocking. Unless everything may be read, only a regular file whose
 /// real path is permitted is opened; what is missing and what is not permitted look alike.
 pub(crate) fn open_file(path: &Path, site: &Site) -> Result<Opened, FileError> {
+    open_sized(path, site).map(|(opened, _)| opened)
+}
+
+/// The same, and the size in bytes.
+pub(crate) fn open_sized(path: &Path, site: &Site) -> Result<(Opened, u64), FileError> {
     let failed = |err| FileError::Open(path.to_owned(), err);
     if !site.access.is_everything() {
-        return open_permitted(path, &site.access).map(Opened::Regular);
+        let file = open_permitted(path, &site.access)?;
+        let size = file.metadata().map_err(failed)?.len();
+        return Ok((Opened::Regular(file), size));
     }
     let file = open(path, READ).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -42,9 +49,9 @@ pub(crate) fn open_file(path: &Path, site: &Site) -> Result<Opened, FileError> {
         // `/dev/stdin` and its like.
         Err(FileError::NoStdin)
     } else if kind.is_file() {
-        Ok(Opened::Regular(file))
+        Ok((Opened::Regular(file), metadata.len()))
     } else {
-        Ok(Opened::Stream(file))
+        Ok((Opened::Stream(file), 0))
     }
 }
 

@@ -1,15 +1,19 @@
 //! Reads one target from start to end in blocks. Never selects lines.
 
+use std::fs::File;
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use memchr::memrchr;
 
 use crate::error::FileError;
-use crate::input::Input;
+use crate::input::{Input, RegularFile};
 use crate::site::Site;
 use crate::splitter::{Block, Splitter};
 use crate::target::Target;
+use crate::transcoding::Transcoding;
 
 /// Bytes asked for at once: large enough to make system calls cheap, small enough for the
 /// processor's second-level cache.
@@ -34,6 +38,7 @@ pub struct BlockReader {
     block_size: usize,
     name: String,
     splitter: Splitter,
+    transcoding: Transcoding,
     delivered: u64,
     ended: Option<Result<(), FileError>>,
     /// Whether the last byte delivered unsplit was a newline; true before the first byte.
@@ -42,6 +47,7 @@ pub struct BlockReader {
 
 impl BlockReader {
     /// Opens a target. Lines longer than `max_line_length` bytes are cut into pieces of that size.
+    /// Text in UTF-16 with a byte order mark becomes UTF-8.
     pub fn open(
         target: &Target,
         site: &Site,
@@ -65,15 +71,46 @@ impl BlockReader {
         max_line_length: usize,
         follows: bool,
     ) -> Result<BlockReader, FileError> {
-        Ok(BlockReader {
-            input: Input::open(target, site, follows)?,
-            block_size: if follows { FOLLOWED_BLOCK_SIZE } else { BLOCK_SIZE },
-            name: target.name(),
+        let input = Input::open(target, site, follows)?;
+        let mut reader = BlockReader::over(input, target.name(), max_line_length);
+        if follows {
+            reader.block_size = FOLLOWED_BLOCK_SIZE;
+            reader.transcoding = Transcoding::none();
+        }
+        Ok(reader)
+    }
+
+    /// Reads from the start of an input.
+    pub(crate) fn over(input: Input, name: String, max_line_length: usize) -> BlockReader {
+        BlockReader {
+            input,
+            block_size: BLOCK_SIZE,
+            name,
             splitter: Splitter::new(max_line_length),
+            transcoding: Transcoding::default(),
             delivered: 0,
             ended: None,
             at_line_start: true,
-        })
+        }
+    }
+
+    /// Reads on from where a line begins, without regard to the encoding. `size`: that of the file
+    /// when it was opened.
+    pub(crate) fn resume(
+        file: Arc<File>,
+        path: &Path,
+        offset: u64,
+        size: u64,
+        max_line_length: usize,
+    ) -> Result<BlockReader, FileError> {
+        let name = path.display().to_string();
+        let input = match RegularFile::at(file, offset, size) {
+            Ok(file) => Input::File(file),
+            Err(err) => return Err(FileError::Read(name, err)),
+        };
+        let mut reader = BlockReader::over(input, name, max_line_length);
+        reader.transcoding = Transcoding::none();
+        Ok(reader)
     }
 
     /// Bytes read so far, after decompression.
@@ -92,6 +129,7 @@ impl BlockReader {
                 self.splitter.end(block, false);
                 return Ok(Filled::Waiting);
             }
+            self.transcoding.apply(&mut block.bytes, start, self.ended.is_some());
             let has_line = memrchr(b'\n', &block.bytes[start..]).is_some();
             if has_line || self.splitter.is_over_long(block) {
                 break;
@@ -128,7 +166,7 @@ impl BlockReader {
         }
         match self.input.read(bytes, wait) {
             Ok(None) => return false,
-            Ok(Some(0)) => self.ended = Some(Ok(())),
+            Ok(Some(0)) => self.ended = Some(self.check_end()),
             Ok(Some(length)) => self.delivered += length as u64,
             Err(err) => self.ended = Some(Err(self.error(err))),
         }
@@ -137,6 +175,13 @@ impl BlockReader {
 
     fn end(&mut self) -> Result<Filled, FileError> {
         self.ended.replace(Ok(())).unwrap_or(Ok(())).map(|()| Filled::End)
+    }
+
+    fn check_end(&self) -> Result<(), FileError> {
+        match &self.input {
+            Input::File(file) if file.has_shrunk() => Err(FileError::Shrunk(self.name.clone())),
+            _ => Ok(()),
+        }
     }
 
     fn error(&self, reason: io::Error) -> FileError {

@@ -51,7 +51,7 @@ impl Splitter {
         if last && block.bytes.last().is_some_and(|&byte| byte != b'\n') {
             block.bytes.push(b'\n');
         }
-        if let Some(start) = self.first_long_line(&block.bytes) {
+        if let Some(start) = first_long_line(&block.bytes, self.max_line_length) {
             return self.cut(block, start);
         }
         let whole = memrchr(b'\n', &block.bytes).map_or(0, |newline| newline + 1);
@@ -64,18 +64,6 @@ impl Splitter {
     pub(crate) fn finish(&mut self, block: &mut Block) {
         self.begin(block);
         self.end(block, true);
-    }
-
-    /// Hops from newline to newline in strides of the allowed length, looking at few bytes.
-    fn first_long_line(&self, bytes: &[u8]) -> Option<usize> {
-        let mut start = 0;
-        while bytes.len() - start > self.max_line_length {
-            match memrchr(b'\n', &bytes[start..=start + self.max_line_length]) {
-                Some(newline) => start += newline + 1,
-                None => return Some(start),
-            }
-        }
-        None
     }
 
     /// Cuts the over-long lines of a block, of which the first begins at `start`.
@@ -108,6 +96,19 @@ impl Splitter {
             rest = &rest[newline + 1..];
         }
     }
+}
+
+/// Where the first line begins that is longer than allowed. Hops from newline to newline in strides
+/// of the allowed length, looking at few bytes.
+pub(crate) fn first_long_line(bytes: &[u8], max_line_length: usize) -> Option<usize> {
+    let mut start = 0;
+    while bytes.len() - start > max_line_length {
+        match memrchr(b'\n', &bytes[start..=start + max_line_length]) {
+            Some(newline) => start += newline + 1,
+            None => return Some(start),
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Target {
     }
 
     /// What to call the target in messages.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match &self.place {
             Place::Stdin => "standard input".to_owned(),
             Place::File(path) => path.display().to_string(),

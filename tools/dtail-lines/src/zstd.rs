@@ -2,9 +2,13 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use structured_zstd::decoding::errors::FrameDecoderError;
+use structured_zstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use crate::compression::Trailing;
+use crate::members::{TooLarge, Trailing};
+
+/// The window of `zstd --long`; more takes an option of `zstd` as well.
+const MAX_WINDOW: u64 = 128 << 20;
 
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -26,7 +30,9 @@ pub(crate) struct ZstdReader<R> {
 
 impl<R: Read> ZstdReader<R> {
     pub(crate) fn new(source: BufReader<R>) -> ZstdReader<R> {
-        ZstdReader { source, decoder: FrameDecoder::new(), within_frame: false }
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(MAX_WINDOW).expect("no less and no more than is possible");
+        ZstdReader { source, decoder, within_frame: false }
     }
 
     /// Goes to the next frame with data. `false` at the end of the file.
@@ -96,7 +102,10 @@ impl<R: Read> Read for ZstdReader<R> {
 
 /// The decoder wraps the end of the file into one of its own errors; its kind tells cut off from
 /// damaged.
-fn frame_error(err: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+fn frame_error(err: FrameDecoderError) -> io::Error {
+    if matches!(err, FrameDecoderError::WindowSizeTooBig { .. }) {
+        return TooLarge.into();
+    }
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&err);
     while let Some(inner) = cause {
         let io_error = inner.downcast_ref::<io::Error>();

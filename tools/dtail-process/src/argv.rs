@@ -1,4 +1,5 @@
-//! Turns arguments as Go's `flag` package reads them into the form option parsers of today read.
+//! Turns arguments as Go's `flag` package and as `getopt` read them into the form option parsers of
+//! today read: long names, two dashes, values joined by `=`.
 //! It never checks that a flag is known and never converts a value.
 
 use std::ffi::{OsStr, OsString};
@@ -13,9 +14,15 @@ pub struct Flag {
     pub short: Option<char>,
     /// Whether a value follows. A flag without is a switch: it takes a value only after `=`.
     pub takes_value: bool,
+    /// Whether a flag with a value may be given without one, so that its value follows `=` only.
+    pub value_is_optional: bool,
 }
 
-/// Rewrites `-name`, `-name value`, `-name=value` to `--name`, `--name=value`.
+/// Arguments in their new form, each with the flag it is, so that a switch can be taken back.
+type Normal = Vec<(Option<usize>, OsString)>;
+
+/// Rewrites `-name`, `-name value`, `-name=value` to `--name`, `--name=value`, and clusters of
+/// one-letter flags to their long names.
 ///
 /// A value is joined to its flag, so that one beginning with a dash stays a value. Switches lose
 /// their value: `-plain=1` becomes `--plain`, and `-plain=false` vanishes together with every
@@ -23,8 +30,7 @@ pub struct Flag {
 /// of one-letter flags. Everything after `--` stays as it is, as does everything unknown.
 pub fn normalise(arguments: impl IntoIterator<Item = OsString>, flags: &[Flag]) -> Vec<OsString> {
     let mut arguments = arguments.into_iter();
-    // Each with the flag it is, so that a switch can be taken back.
-    let mut normal: Vec<(Option<usize>, OsString)> = Vec::new();
+    let mut normal = Normal::new();
     while let Some(argument) = arguments.next() {
         if argument == "--" {
             normal.push((None, argument));
@@ -35,25 +41,39 @@ pub fn normalise(arguments: impl IntoIterator<Item = OsString>, flags: &[Flag]) 
             normal.push((None, argument));
             continue;
         };
-        let Some(index) = flags.iter().position(|flag| flag.names.contains(&name)) else {
-            normal.push((None, unknown(&argument, &name, flags)));
-            continue;
-        };
-        let value = match value {
-            Some(value) if !flags[index].takes_value => match truth(&value) {
-                Some(true) => None,
-                Some(false) => {
-                    normal.retain(|(flag, _)| *flag != Some(index));
-                    continue;
-                }
-                None => Some(value),
-            },
-            None if flags[index].takes_value => arguments.next(),
-            value => value,
-        };
-        normal.push((Some(index), joined(&flags[index].names[0], value.as_deref())));
+        match flags.iter().position(|flag| flag.names.contains(&name)) {
+            Some(index) => push(index, flags, value, &mut arguments, &mut normal),
+            None if is_cluster(&argument, flags) => {
+                expand(&argument, flags, &mut arguments, &mut normal);
+            }
+            None => normal.push((None, unknown(&argument))),
+        }
     }
     normal.into_iter().map(|(_, argument)| argument).collect()
+}
+
+/// Adds a flag; one that takes a value and has none takes the next argument.
+fn push(
+    index: usize,
+    flags: &[Flag],
+    value: Option<OsString>,
+    arguments: &mut impl Iterator<Item = OsString>,
+    normal: &mut Normal,
+) {
+    let flag = &flags[index];
+    let value = match value {
+        Some(value) if !flag.takes_value => match truth(&value) {
+            Some(true) => None,
+            Some(false) => {
+                normal.retain(|(known, _)| *known != Some(index));
+                return;
+            }
+            None => Some(value),
+        },
+        None if flag.takes_value && !flag.value_is_optional => arguments.next(),
+        value => value,
+    };
+    normal.push((Some(index), joined(&flag.names[0], value.as_deref())));
 }
 
 /// The name and the value after `=` of an argument that looks like a flag.
@@ -67,13 +87,12 @@ fn split(argument: &OsStr) -> Option<(String, Option<OsString>)> {
         Some(at) => (&bytes[..at], Some(OsString::from_vec(bytes[at + 1..].to_vec()))),
         None => (bytes, None),
     };
-    Some((String::from_utf8(name.to_vec()).ok()?, value))
+    Some((String::from_utf8_lossy(name).into_owned(), value))
 }
 
-/// A lone dash before a name nobody knows becomes two, so that the complaint names it whole,
-/// unless it is a cluster of one-letter flags.
-fn unknown(argument: &OsStr, name: &str, flags: &[Flag]) -> OsString {
-    if argument.as_bytes().starts_with(b"--") || is_cluster(name, flags) {
+/// A lone dash before a name nobody knows becomes two, so that the complaint names it whole.
+fn unknown(argument: &OsStr) -> OsString {
+    if argument.as_bytes().starts_with(b"--") {
         return argument.to_owned();
     }
     let mut long = OsString::from("-");
@@ -81,17 +100,44 @@ fn unknown(argument: &OsStr, name: &str, flags: &[Flag]) -> OsString {
     long
 }
 
-/// One-letter flags up to the first that takes the rest as its value.
-fn is_cluster(name: &str, flags: &[Flag]) -> bool {
-    for letter in name.chars() {
-        let Some(flag) = flags.iter().find(|flag| flag.short == Some(letter)) else {
-            return false;
-        };
-        if flag.takes_value {
-            break;
+/// Which flag a letter is.
+fn lettered(letter: u8, flags: &[Flag]) -> Option<usize> {
+    flags.iter().position(|flag| flag.short == Some(char::from(letter)))
+}
+
+/// One dash and one-letter flags up to the first that takes the rest as its value, or up to a `=`.
+fn is_cluster(argument: &OsStr, flags: &[Flag]) -> bool {
+    let letters = &argument.as_bytes()[1..];
+    for (at, letter) in letters.iter().enumerate() {
+        match lettered(*letter, flags) {
+            Some(index) if flags[index].takes_value => return true,
+            Some(_) => {}
+            None => return *letter == b'=' && at > 0,
         }
     }
-    true
+    !letters.is_empty()
+}
+
+/// Writes the flags of a cluster out.
+fn expand(
+    argument: &OsStr,
+    flags: &[Flag],
+    arguments: &mut impl Iterator<Item = OsString>,
+    normal: &mut Normal,
+) {
+    let letters = &argument.as_bytes()[1..];
+    for (at, letter) in letters.iter().enumerate() {
+        let Some(index) = lettered(*letter, flags) else { return };
+        let rest = &letters[at + 1..];
+        let takes_rest = flags[index].takes_value || rest.first() == Some(&b'=');
+        let value = rest.strip_prefix(b"=").unwrap_or(rest);
+        let has_value = takes_rest && !rest.is_empty();
+        let value = has_value.then(|| OsString::from_vec(value.to_vec()));
+        push(index, flags, value, arguments, normal);
+        if takes_rest {
+            return;
+        }
+    }
 }
 
 fn joined(name: &str, value: Option<&OsStr>) -> OsString {
@@ -125,14 +171,22 @@ mod tests {
             names: names.iter().map(ToString::to_string).collect(),
             short,
             takes_value,
+            value_is_optional: false,
         };
-        let flags = [
+        let mut flags = [
             flag(&["plain"], None, false),
             flag(&["regex"], None, true),
             flag(&["logDir", "log-dir"], None, true),
             flag(&["help"], Some('h'), false),
             flag(&["lines"], Some('n'), true),
+            flag(&["max", "max-count"], Some('m'), true),
+            flag(&["ignore-case"], Some('i'), false),
+            flag(&["only-matching"], Some('o'), false),
+            flag(&["regexp"], Some('e'), true),
+            flag(&["invert", "invert-match"], Some('v'), false),
+            flag(&["separator"], None, true),
         ];
+        flags[10].value_is_optional = true;
         let normal = normalise(arguments.iter().map(Into::into), &flags);
         let shown: Vec<String> =
             normal.iter().map(|it| it.to_string_lossy().into_owned()).collect();
@@ -164,10 +218,42 @@ mod tests {
     }
 
     #[test]
-    fn clusters_survive_and_unknown_names_get_two_dashes() {
+    fn clusters_are_written_out() {
         check(
-            &["-h", "-hn5", "-help", "-home=3", "-é"],
-            &expect!["-h ¦ -hn5 ¦ --help ¦ --home=3 ¦ --é"],
+            &["-h", "-hn5", "-n", "-5", "-n=5", "-m3", "-max", "3"],
+            &expect!["--help ¦ --help ¦ --lines=5 ¦ --lines=-5 ¦ --lines=5 ¦ --max=3 ¦ --max=3"],
+        );
+        check(
+            &["-oi", "-ie", "-x", "-iex", "-e", "--", "-e-"],
+            &expect![
+                "--only-matching ¦ --ignore-case ¦ --ignore-case ¦ --regexp=-x ¦ --ignore-case ¦ --regexp=x ¦ --regexp=-- ¦ --regexp=-"
+            ],
+        );
+        check(&["-oi=false", "-i=1"], &expect!["--only-matching ¦ --ignore-case"]);
+        check(&["-e=é", "-eé", "-e"], &expect!["--regexp=é ¦ --regexp=é ¦ --regexp"]);
+    }
+
+    #[test]
+    fn a_long_name_wins_over_a_cluster() {
+        check(
+            &["-invert", "-max-count", "2", "-in", "3", "-plain", "-n", "3"],
+            &expect!["--invert ¦ --max=2 ¦ --ignore-case ¦ --lines=3 ¦ --plain ¦ --lines=3"],
+        );
+    }
+
+    #[test]
+    fn an_optional_value_follows_only_an_equals_sign() {
+        check(
+            &["-separator", "x", "--separator=--", "--separator="],
+            &expect!["--separator ¦ x ¦ --separator=-- ¦ --separator="],
+        );
+    }
+
+    #[test]
+    fn unknown_names_get_two_dashes() {
+        check(
+            &["-help", "-hose=3", "-é", "-=3", "-iz"],
+            &expect!["--help ¦ --hose=3 ¦ --é ¦ --=3 ¦ --iz"],
         );
         check(&["-unknown", "x"], &expect!["--unknown ¦ x"]);
     }

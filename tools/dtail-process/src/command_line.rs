@@ -34,9 +34,14 @@ pub fn parse<Arguments: Parser>(words: Vec<OsString>) -> Result<Arguments, NotPa
 /// The flag with all its spellings, of which clap knows the first.
 fn flag(arg: &Arg) -> Option<Flag> {
     let name = arg.get_long()?;
-    let names = vec![name.to_owned(), kebab_case(name), camel_case(name)];
+    let mut names = vec![name.to_owned()];
+    for name in std::iter::once(name).chain(arg.get_all_aliases().unwrap_or_default()) {
+        names.extend([name.to_owned(), kebab_case(name), camel_case(name)]);
+    }
     let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
-    Some(Flag { names, short: arg.get_short(), takes_value })
+    let fewest_values = arg.get_num_args().map_or(1, |range| range.min_values());
+    let value_is_optional = takes_value && fewest_values == 0;
+    Some(Flag { names, short: arg.get_short(), takes_value, value_is_optional })
 }
 
 fn kebab_case(name: &str) -> String {

@@ -1,8 +1,8 @@
 //! Signals become a flag to look at, a channel to wait on or a call, so that `main` can return.
 //! It never ends the process.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -66,7 +66,10 @@ pub fn watch(mut tell: impl FnMut(ServerSignal) + Send + 'static) -> io::Result<
 
 /// Whether the process inherited the signal as ignored. Where the system cannot tell: no.
 fn is_ignored(signal: i32) -> bool {
-    fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
+    // One read of it all: this is part of every start.
+    let mut status = [0; 4096];
+    let read = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status));
+    read.is_ok_and(|length| ignores(&String::from_utf8_lossy(&status[..length]), signal))
 }
 
 fn ignores(status: &str, signal: i32) -> bool {

@@ -1,4 +1,4 @@
-//! Protocol version 5: what client and server say to each other over any stream of bytes.
+//! Protocol 5: what client and server say to each other over any stream of bytes.
 //!
 //! Each side first sends [`PREAMBLE`], then frames. A frame is the length of what follows its kind
 //! (4 bytes, little-endian), its kind (1 byte) and the payload. Numbers in payloads are LEB128
@@ -13,17 +13,17 @@ mod tests;
 
 pub use incoming::{FrameError, Incoming};
 
-use crate::{Diagnostic, LineBlock, LineNumbers, Request, Summary};
+use crate::{Diagnostic, LineBlock, LineNumbers, Request, SourceSummary, Summary};
 
 /// What each side sends first. CR and LF tell a terminal or a text filter in between, and what a
 /// log-in shell prints before it can be told apart.
 pub const PREAMBLE: [u8; 8] = *b"DTAIL5\r\n";
 
-/// The version these frames belong to; the only one spoken here.
-pub const VERSION: u16 = 5;
+/// The version of the frames, of all those that begin with [`PREAMBLE`]; the only one spoken here.
+pub const VERSION: u16 = 6;
 
 /// The largest frame a client may send, in bytes of payload: a request.
-pub const CLIENT_FRAME_LIMIT: usize = 1 << 20;
+pub const CLIENT_FRAME_LIMIT: usize = 2 << 20;
 
 /// The largest frame a server may send, in bytes of payload: a block of long lines.
 pub const SERVER_FRAME_LIMIT: usize = 16 << 20;
@@ -35,6 +35,11 @@ pub const BLOCK_LIMIT: usize = SERVER_FRAME_LIMIT - CONTROL_LIMIT;
 
 /// The most files that one request may name.
 pub const FILES_LIMIT: usize = 1 << 16;
+
+/// The most texts that the pattern of one request may have, and the most bytes of them together.
+pub const TEXTS_LIMIT: usize = 10_000;
+/// See [`TEXTS_LIMIT`].
+pub const TEXTS_SIZE_LIMIT: usize = 1 << 20;
 
 /// The largest frame of all kinds that carry neither lines nor groups nor requests.
 const CONTROL_LIMIT: usize = 64 << 10;
@@ -71,6 +76,7 @@ mod kind {
     pub(super) const KEY_REGISTERED: u8 = 0x88;
     pub(super) const HEALTHY: u8 = 0x89;
     pub(super) const SERVER_HEARTBEAT: u8 = 0x8A;
+    pub(super) const SOURCE: u8 = 0x8B;
 }
 
 /// What a client says.
@@ -141,6 +147,13 @@ pub enum ServerFrame {
         /// The lines.
         block: LineBlock,
     },
+    /// What became of a source, after the last of its lines.
+    Source {
+        /// As in [`Start`].
+        generation: u32,
+        /// What it is.
+        summary: SourceSummary,
+    },
     /// Part of a query's result.
     Aggregate {
         /// As in [`Start`].
@@ -171,6 +184,27 @@ pub enum ServerFrame {
     /// Nothing else to say, still here.
     Heartbeat,
 }
+
+impl Start {
+    /// Why the request is too much to be sent, in one line; `None`: it is not, unless its frame
+    /// becomes longer than [`CLIENT_FRAME_LIMIT`].
+    pub fn excess(&self) -> Option<&'static str> {
+        let Request { files, pattern, .. } = &self.request;
+        let texts = pattern.as_ref().map_or(&[][..], |pattern| &pattern.texts);
+        match () {
+            () if files.len() > FILES_LIMIT => Some(TOO_MANY_FILES),
+            () if texts.len() > TEXTS_LIMIT => Some(TOO_MANY_TEXTS),
+            () if texts.iter().map(String::len).sum::<usize>() > TEXTS_SIZE_LIMIT => {
+                Some(TOO_LONG_TEXTS)
+            }
+            () => None,
+        }
+    }
+}
+
+const TOO_MANY_FILES: &str = "more than 65536 files in one request: name fewer";
+const TOO_MANY_TEXTS: &str = "more than 10000 patterns in one request: give fewer";
+const TOO_LONG_TEXTS: &str = "more than 1 MiB of patterns in one request: give fewer or shorter";
 
 /// How a server introduces itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,7 +249,7 @@ pub enum RefusalKind {
 
 impl ServerFrame {
     /// The credit that the frame costs: what it takes in memory, roughly. 0 for all frames but
-    /// lines and aggregates. Both sides compute the same number for the same frame.
+    /// lines, sources and aggregates. Both sides compute the same number for the same frame.
     pub fn charge(&self) -> u64 {
         const OVERHEAD: usize = 64;
         let bytes = match self {
@@ -224,8 +258,10 @@ impl ServerFrame {
                     LineNumbers::Each(numbers) => size_of_val(numbers.as_slice()),
                     LineNumbers::Unnumbered | LineNumbers::From(_) => 0,
                 };
-                block.bytes.len() + block.source.len() + numbers + OVERHEAD
+                let offsets = size_of_val(block.offsets.as_slice());
+                block.bytes.len() + block.source.len() + numbers + offsets + OVERHEAD
             }
+            ServerFrame::Source { summary, .. } => summary.source.len() + OVERHEAD,
             ServerFrame::Aggregate { groups, .. } => groups.len() + OVERHEAD,
             _ => 0,
         };

@@ -3,6 +3,7 @@
 
 mod command;
 mod error;
+mod folding;
 mod message;
 mod reply;
 mod splitter;

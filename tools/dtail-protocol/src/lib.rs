@@ -9,5 +9,5 @@ pub mod legacy;
 mod request;
 mod response;
 
-pub use request::{Context, Mode, Pattern, Request};
-pub use response::{Diagnostic, LineBlock, LineNumbers, Severity, Summary};
+pub use request::{Context, Extras, FollowFrom, Mode, Parts, Pattern, Request, Whole};
+pub use response::{Diagnostic, LineBlock, LineNumbers, Severity, SourceSummary, Summary};

@@ -12,6 +12,9 @@ pub struct LineBlock {
     pub bytes: Vec<u8>,
     /// The number of each line.
     pub numbers: LineNumbers,
+    /// Where each line begins in its source, in bytes from 0, after decompression; empty unless
+    /// asked for.
+    pub offsets: Vec<u64>,
 }
 
 /// Line numbers of a block, counted from 1 where reading began.
@@ -41,6 +44,19 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// One line, without prefix and without trailing dot.
     pub text: String,
+}
+
+/// What became of one source that was read to its end, its limit or its failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSummary {
+    /// The source as in [`LineBlock::source`].
+    pub source: Arc<str>,
+    /// Lines selected, context lines not counted.
+    pub matches: u64,
+    /// Bytes read, after decompression.
+    pub bytes_read: u64,
+    /// It could not be read, or not to its end; a [`Severity::Error`] said why.
+    pub failed: bool,
 }
 
 /// What a finished session did.

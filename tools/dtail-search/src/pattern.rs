@@ -1,215 +1,163 @@
-//! A compiled pattern and the question it answers: which lines of a block come next? Never keeps
-//! anything from one block to the next.
+//! A compiled pattern: what it is made of and what it says of one line. Never looks at blocks, and
+//! never keeps anything from one line to the next.
 
-use std::fmt;
 use std::ops::Range;
 
 use memchr::memmem::Finder;
-use memchr::{memchr, memrchr};
-use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::HirKind;
 
-use crate::syntax::rewrite;
+use crate::cursor::Cursor;
+use crate::expression::Expression;
+use crate::literals::required;
+use crate::parse::{Borders, Expressions, compile, is_everything, is_literal, parse};
+use crate::plan::Plan;
+use crate::wish::{PatternError, Whole, Wish};
 
-/// DTail takes a pattern without any of these as a literal.
-const META: &[char] = &['.', '+', '*', '?', '^', '$', '[', ']', '{', '}', '(', ')', '|', '\\'];
-
-/// Longest part of a bad pattern that is shown, in characters.
-const MAX_SHOWN: usize = 200;
-
-/// A compiled pattern. The subject is a line without its newline.
+/// A compiled pattern. The subject is a line without its newline. A clone is cheap, and threads
+/// that search at the same time do it best with one each.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    matcher: Matcher,
-    invert: bool,
+    pub(crate) matcher: Matcher,
+    pub(crate) invert: bool,
 }
 
 #[derive(Debug, Clone)]
-enum Matcher {
-    Everything,
+pub(crate) enum Matcher {
+    /// Every line; the expression only tells where in the line.
+    Everything(Option<Box<Expression>>),
     Nothing,
     Literal(Box<Finder<'static>>),
-    Regex { regex: Regex, by_line: bool, matches_invalid: bool },
+    Expression(Box<Engine>),
 }
 
-/// Why a pattern does not compile. One line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PatternError {
-    pattern: String,
-    reason: String,
-}
-
-impl fmt::Display for PatternError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bad regular expression {:?}: {}", self.pattern, self.reason)
-    }
-}
-
-impl std::error::Error for PatternError {}
-
-impl PatternError {
-    /// The regex crate draws a picture of several lines; its last one says what is wrong.
-    fn new(pattern: &str, err: &regex::Error) -> PatternError {
-        let text = err.to_string();
-        let last = text.lines().last().unwrap_or_default();
-        let reason = last.strip_prefix("error: ").unwrap_or(last).trim_end_matches('.');
-        // Enough to recognise it; what comes from afar may be a megabyte.
-        let pattern = match pattern.char_indices().nth(MAX_SHOWN) {
-            Some((cut, _)) => format!("{}…", &pattern[..cut]),
-            None => pattern.to_owned(),
-        };
-        PatternError { pattern, reason: reason.to_owned() }
-    }
+/// An expression and how to find the lines that it may match.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    pub(crate) expression: Expression,
+    pub(crate) plan: Plan,
+    /// A match may hold a newline, so lines have to be tried one by one.
+    pub(crate) by_line: bool,
 }
 
 impl Pattern {
-    /// Compiles an expression in Go's syntax. `""`, `.` and `.*` match every line, also an empty
-    /// one, as in DTail; `invert` selects the lines that do not match.
-    pub fn new(text: &str, invert: bool) -> Result<Pattern, PatternError> {
-        if matches!(text, "" | "." | ".*") {
-            return Ok(Pattern { matcher: Matcher::Everything, invert });
-        }
-        if !text.contains(META) {
-            return Ok(Pattern { invert, ..Pattern::literal(text.as_bytes()) });
-        }
-        let rewritten = rewrite(text);
-        let regex = RegexBuilder::new(&rewritten.regex)
-            .multi_line(true)
-            .build()
-            .map_err(|err| PatternError::new(text, &err))?;
-        let matcher = Matcher::Regex {
-            regex,
-            by_line: rewritten.by_line,
-            matches_invalid: rewritten.matches_invalid,
+    /// Compiles what is wished for.
+    pub fn new(wish: &Wish<'_>) -> Result<Pattern, PatternError> {
+        let matcher = match wish.texts {
+            [text]
+                if wish.whole == Whole::Nothing
+                    && !wish.ignore_case
+                    && !text.is_empty()
+                    && is_literal(wish, text) =>
+            {
+                Matcher::literal(text.as_bytes())
+            }
+            texts if texts.iter().any(|text| is_everything(wish, text)) => {
+                let parsed = parse(wish)?;
+                let lossy = parsed.matches_invalid;
+                // An empty text would be found before anything else that is there.
+                let each = parsed.each.into_iter();
+                let each = each.filter(|hir| !matches!(hir.kind(), HirKind::Empty)).collect();
+                let expression = Expression::new(each, Borders::Nowhere, lossy, None);
+                Matcher::Everything(Some(Box::new(expression)))
+            }
+            _ => Matcher::of(wish, parse(wish)?)?,
         };
-        Ok(Pattern { matcher, invert })
+        Ok(Pattern { matcher, invert: wish.invert })
+    }
+
+    /// Compiles one expression with nothing special about it.
+    pub fn expression(text: &str) -> Result<Pattern, PatternError> {
+        Pattern::new(&Wish::of(&[text.to_owned()]))
     }
 
     /// The lines that contain these bytes.
     pub fn literal(bytes: &[u8]) -> Pattern {
-        let matcher = if bytes.is_empty() {
-            Matcher::Everything
-        } else if bytes.contains(&b'\n') {
-            Matcher::Nothing
-        } else {
-            Matcher::Literal(Box::new(Finder::new(bytes).into_owned()))
-        };
-        Pattern { matcher, invert: false }
+        Pattern { matcher: Matcher::literal(bytes), invert: false }
     }
 
     /// Whether every line is selected, so that nobody need look.
     pub fn selects_everything(&self) -> bool {
         matches!(
             (&self.matcher, self.invert),
-            (Matcher::Everything, false) | (Matcher::Nothing, true)
+            (Matcher::Everything(_), false) | (Matcher::Nothing, true)
         )
     }
 
     /// Prepares to search a block of whole lines; the last one may lack its newline.
     pub fn over<'a>(&'a self, block: &'a [u8]) -> Cursor<'a> {
-        let by_line = match &self.matcher {
-            Matcher::Regex { by_line, matches_invalid, .. } => {
-                *by_line || (*matches_invalid && std::str::from_utf8(block).is_err())
-            }
-            _ => false,
+        Cursor::new(self, block)
+    }
+
+    /// Whether a line, which comes without its newline, is selected.
+    pub fn is_match(&self, line: &[u8]) -> bool {
+        let found = match &self.matcher {
+            Matcher::Everything(_) => true,
+            Matcher::Nothing => false,
+            Matcher::Literal(finder) => finder.find(line).is_some(),
+            Matcher::Expression(engine) => engine.expression.matches_line(line),
         };
-        Cursor { pattern: self, block, by_line }
-    }
-}
-
-/// A pattern over one block.
-#[derive(Debug, Clone, Copy)]
-pub struct Cursor<'a> {
-    pattern: &'a Pattern,
-    block: &'a [u8],
-    by_line: bool,
-}
-
-impl Cursor<'_> {
-    /// The next selected lines at or after `from`, which is the start of a line: one or more
-    /// lines without a gap, newlines included. The lines between `from` and the start of the
-    /// range are not selected.
-    pub fn next_run(&self, from: usize) -> Option<Range<usize>> {
-        let mut start = from;
-        if !self.pattern.invert {
-            return match self.pattern.matcher {
-                Matcher::Everything => {
-                    (start < self.block.len()).then_some(start..self.block.len())
-                }
-                _ => self.next_hit(start),
-            };
-        }
-        while start < self.block.len() {
-            match self.next_hit(start) {
-                Some(hit) if hit.start == start => start = hit.end,
-                Some(hit) => return Some(start..hit.start),
-                None => return Some(start..self.block.len()),
-            }
-        }
-        None
+        found != self.invert
     }
 
-    /// The next matching line at or after `from`.
-    fn next_hit(&self, from: usize) -> Option<Range<usize>> {
-        if from >= self.block.len() {
-            return None;
-        }
-        match &self.pattern.matcher {
-            Matcher::Everything => Some(from..self.line_end(from)),
-            Matcher::Nothing => None,
+    /// Puts into `out` where in a line, which comes without its newline, the pattern matches:
+    /// from left to right, no two overlap, none is empty. Of those that begin at the same place
+    /// it is the first in the expression, as in Go. An inverted pattern matches where it would
+    /// otherwise, too.
+    pub fn spans(&self, line: &[u8], out: &mut Vec<Range<usize>>) {
+        out.clear();
+        match &self.matcher {
+            Matcher::Everything(None) | Matcher::Nothing => {}
+            Matcher::Everything(Some(expression)) => expression.spans(line, out),
             Matcher::Literal(finder) => {
-                Some(self.line_around(from, from + finder.find(&self.block[from..])?))
+                let length = finder.needle().len();
+                out.extend(finder.find_iter(line).map(|at| at..at + length));
             }
-            Matcher::Regex { regex, matches_invalid, .. } if self.by_line => {
-                self.next_hit_by_line(from, regex, *matches_invalid)
-            }
-            Matcher::Regex { regex, .. } => {
-                // Without the last newline, so that every position belongs to a line. No match
-                // spans lines, so its end is on the line of its start.
-                let subject = self.block.strip_suffix(b"\n").unwrap_or(self.block);
-                Some(self.line_around(from, regex.shortest_match_at(subject, from)?))
-            }
+            Matcher::Expression(engine) => engine.expression.spans(line, out),
         }
-    }
-
-    fn next_hit_by_line(&self, from: usize, regex: &Regex, lossy: bool) -> Option<Range<usize>> {
-        let mut start = from;
-        while start < self.block.len() {
-            let end = self.line_end(start);
-            let line = &self.block[start..end];
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            let hit = if lossy && std::str::from_utf8(line).is_err() {
-                regex.is_match(with_replacements(line).as_bytes())
-            } else {
-                regex.is_match(line)
-            };
-            if hit {
-                return Some(start..end);
-            }
-            start = end;
-        }
-        None
-    }
-
-    /// The line that holds position `at` or ends there; no line before `from`.
-    fn line_around(&self, from: usize, at: usize) -> Range<usize> {
-        let start =
-            memrchr(b'\n', &self.block[from..at]).map_or(from, |newline| from + newline + 1);
-        start..self.line_end(at)
-    }
-
-    fn line_end(&self, at: usize) -> usize {
-        memchr(b'\n', &self.block[at..]).map_or(self.block.len(), |newline| at + newline + 1)
     }
 }
 
-/// The line as Go's matcher sees it: each invalid byte is one U+FFFD.
-fn with_replacements(line: &[u8]) -> String {
-    let mut text = String::with_capacity(line.len() + 16);
-    for chunk in line.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+impl Matcher {
+    fn literal(bytes: &[u8]) -> Matcher {
+        if bytes.is_empty() {
+            Matcher::Everything(None)
+        } else if bytes.contains(&b'\n') {
+            Matcher::Nothing
+        } else {
+            Matcher::Literal(Box::new(Finder::new(bytes).into_owned()))
+        }
     }
-    text
+
+    fn of(wish: &Wish<'_>, parsed: Expressions) -> Result<Matcher, PatternError> {
+        if parsed.each.is_empty() {
+            return Ok(Matcher::Nothing);
+        }
+        let borders = match wish.whole {
+            Whole::Nothing => Borders::Nowhere,
+            Whole::Words => Borders::AsciiWords,
+            Whole::Line => Borders::Lines,
+        };
+        // Next to an invalid byte, the regex crate would see no border of a word.
+        let lossy = parsed.matches_invalid || wish.whole == Whole::Words;
+        let mut sets = required(&parsed.each);
+        sets.retain(|set| !lossy || !set.bytes.iter().any(|bytes| has_replacement(bytes)));
+        if wish.whole == Whole::Line {
+            sets.iter_mut().for_each(|set| set.sure = false);
+        }
+        // A set of literals alone needs no expression as long as nobody asks for one.
+        let is_sure = sets.first().is_some_and(|set| set.sure);
+        let compiled = if is_sure { None } else { Some(compile(wish, &parsed.each, borders)?) };
+        let expression = Expression::new(parsed.each, borders, lossy, compiled);
+        let plan = Plan::new(sets);
+        Ok(Matcher::Expression(Box::new(Engine { expression, plan, by_line: parsed.by_line })))
+    }
+}
+
+/// Whether a literal may stand for an invalid byte.
+fn has_replacement(literal: &[u8]) -> bool {
+    let mut replacement = [0; 4];
+    let replacement = char::REPLACEMENT_CHARACTER.encode_utf8(&mut replacement).as_bytes();
+    literal.windows(replacement.len()).any(|window| window == replacement)
 }
 
 #[cfg(test)]

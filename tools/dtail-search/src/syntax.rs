@@ -78,7 +78,7 @@ impl Rewriter<'_> {
             Some('z') => self.out.push('$'),
             Some('Q') => {
                 let (literal, rest) = self.rest.split_once(r"\E").unwrap_or((self.rest, ""));
-                self.out.push_str(&regex::escape(literal));
+                self.out.push_str(&regex_syntax::escape(literal));
                 self.rest = rest;
             }
             Some(property @ ('p' | 'P')) => {

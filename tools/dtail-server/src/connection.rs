@@ -50,23 +50,23 @@ pub(crate) async fn serve(
     let Some(login) = log_in(&shared, &server, tcp, peer, &place, &findings).await else { return };
     // The name was checked before it was let in.
     let Some(user) = User::named(&login.user) else { return };
-    let shown = format!("{user}@{peer}");
-    let who = Who { user, shown, address: Some(peer.ip()), may_register: findings.by_file() };
+    let log = shared.log_of(&user, format!("{user}@{peer}"));
+    let who = Who { user, log, address: Some(peer.ip()), pass: findings.pass() };
     let most_sessions = limits.max_sessions_per_connection;
     let credential = login.credential.clone();
-    let log_entry = || shared.log.info(&who.shown, format_args!("logged in with {credential}"));
+    let log_entry = || who.log.info(format_args!("logged in with {credential}"));
     if who.user.kind() == UserKind::Health {
         log_entry();
         return check_health(&shared, &who, login, &place, most_sessions).await;
     }
     let Some(_inside) = place.go_inside(limits.max_connections) else {
-        shared.log.warn(peer, "refused: too many connections, see Server.MaxConnections");
+        who.log.warn("refused: too many connections, see Server.MaxConnections");
         login.disconnect("too many connections, try again later").await;
         return;
     };
     log_entry();
     serve_channels(&shared, &who, login, most_sessions).await;
-    shared.log.info(&who.shown, "connection ended");
+    who.log.info("connection ended");
 }
 
 /// Anybody may log in for a health check. So that nobody is kept out by that, it goes on in the
@@ -83,13 +83,13 @@ async fn check_health(
         () = place.evicted() => "connection ended to make room, see Server.MaxUnauthenticated",
         () = tokio::time::sleep(HEALTH_CHECK) => "connection ended: a health check takes no longer",
     };
-    shared.log.info(&who.shown, how);
+    who.log.info(how);
 }
 
 /// Tells a client why it is not let in: a line before the server's banner, which SSH allows.
 async fn turn_away(shared: &Shared, mut tcp: TcpStream, peer: SocketAddr, text: &str, key: &str) {
     shared.stats.refused_connections.fetch_add(1, Ordering::Relaxed);
-    shared.log.warn(peer, format_args!("refused: {text} (see {key})"));
+    shared.log_of_stranger(peer).warn(format_args!("refused: {text} (see {key})"));
     let line = format!("dserver: {text}\r\n");
     let tell = async {
         tcp.write_all(line.as_bytes()).await?;
@@ -119,7 +119,7 @@ async fn log_in(
         () = place.evicted() => {
             let text = "refused: too many connections before log-in, see Server.MaxUnauthenticated";
             shared.stats.refused_connections.fetch_add(1, Ordering::Relaxed);
-            shared.log.warn(peer, text);
+            shared.log_of_stranger(peer).warn(text);
             return None;
         }
         () = stopped(&mut stop) => return None,
@@ -131,9 +131,10 @@ async fn log_in(
             if err.kind == LoginErrorKind::Refused {
                 shared.failures.count(peer.ip(), Instant::now());
             }
+            let log = shared.log_of_stranger(peer);
             match findings.refusal() {
-                Some(reason) => shared.log.warn(peer, format_args!("no log-in: {err}; {reason}")),
-                None => shared.log.warn(peer, format_args!("no log-in: {err}")),
+                Some(reason) => log.warn(format_args!("no log-in: {err}; {reason}")),
+                None => log.warn(format_args!("no log-in: {err}")),
             }
             None
         }
@@ -152,7 +153,7 @@ async fn serve_channels(shared: &Arc<Shared>, who: &Who, mut login: Login, most:
                 while sessions.try_join_next().is_some() {}
                 if sessions.len() >= most {
                     let text = "refused: too many sessions, see Server.MaxSessionsPerConnection";
-                    shared.log.warn(&who.shown, text);
+                    who.log.warn(text);
                     continue;
                 }
                 start_session(shared, who, channel, &mut sessions);
@@ -177,7 +178,7 @@ fn start_session(
     let dialect = match &channel.kind {
         ChannelKind::Subsystem(name) if name == SUBSYSTEM => Dialect::Native,
         ChannelKind::Subsystem(name) => {
-            shared.log.warn(&who.shown, format_args!("refused: unknown subsystem {name}"));
+            who.log.warn(format_args!("refused: unknown subsystem {name}"));
             return;
         }
         ChannelKind::Shell => Dialect::Legacy,

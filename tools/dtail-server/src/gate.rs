@@ -5,13 +5,14 @@ use std::fs;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use dtail_process::accounts::{self, Account};
 use dtail_process::environment;
 use dtail_ssh::authorized_keys::{self, AuthorizedKeys, AuthorizedKeysError, Judgement, Offered};
 use dtail_ssh::{Attempt, Credential, Judge};
 
+use crate::auth_keys::Moment;
 use crate::jobs::Job;
 use crate::rules::Rules;
 use crate::shared::Shared;
@@ -26,18 +27,30 @@ const TEST_MODE_KEY: &str = "id_rsa.pub";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Findings(Arc<Mutex<Found>>);
 
+/// What has let somebody in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// A key that an operator has allowed, until then if not for ever. Who has it may register a
+    /// key, which is good for no longer.
+    Authorized {
+        /// When it is good for nothing any more.
+        expires: Option<SystemTime>,
+    },
+    /// Anything else: a key that its owner has registered, a certificate, a password, sshd.
+    #[default]
+    Other,
+}
+
 #[derive(Debug, Default)]
 struct Found {
-    /// The key itself was allowed by an operator: neither its owner's registering it nor a
-    /// certificate let it in.
-    by_file: bool,
+    pass: Pass,
     /// Why the most telling attempt was refused, and how telling it was.
     refusal: Option<(u8, String)>,
 }
 
 impl Findings {
-    pub(crate) fn by_file(&self) -> bool {
-        self.lock().by_file
+    pub(crate) fn pass(&self) -> Pass {
+        self.lock().pass
     }
 
     pub(crate) fn refusal(&self) -> Option<String> {
@@ -56,8 +69,8 @@ pub(crate) fn judge(shared: &Arc<Shared>, findings: &Findings) -> Judge {
         let judged = decide(&shared, attempt);
         let mut found = findings.lock();
         match judged {
-            Ok(by_file) => {
-                found.by_file = by_file;
+            Ok(pass) => {
+                found.pass = pass;
                 true
             }
             Err(refusal) => {
@@ -83,8 +96,8 @@ fn telling(attempt: &Attempt<'_>) -> u8 {
     }
 }
 
-/// Whether an `authorized_keys` file has let the client in, or why it may not come in.
-fn decide(shared: &Shared, attempt: &Attempt<'_>) -> Result<bool, String> {
+/// What lets the client in, or why it may not come in.
+fn decide(shared: &Shared, attempt: &Attempt<'_>) -> Result<Pass, String> {
     let user = User::named(attempt.user).ok_or("the user name is not allowed")?;
     let rules = shared.rules();
     let address = attempt.peer.ip().to_canonical();
@@ -92,32 +105,34 @@ fn decide(shared: &Shared, attempt: &Attempt<'_>) -> Result<bool, String> {
         return Err(format!("no permission rules for {user}, see Server.Permissions"));
     }
     match (user.kind(), attempt.credential) {
-        (UserKind::Health, Credential::None | Credential::Password(HEALTH_PASSWORD)) => Ok(false),
+        (UserKind::Health, Credential::None | Credential::Password(HEALTH_PASSWORD)) => {
+            Ok(Pass::Other)
+        }
         (UserKind::Schedule, Credential::Password(job)) => {
-            is_job(&rules.schedule, job, address).map(|()| false)
+            is_job(&rules.schedule, job, address).map(|()| Pass::Other)
         }
         (UserKind::Continuous, Credential::Password(job)) => {
-            is_job(&rules.continuous, job, address).map(|()| false)
+            is_job(&rules.continuous, job, address).map(|()| Pass::Other)
         }
         (UserKind::Person, Credential::Key(key)) => {
             let blob = key.blob();
             let registered = rules.auth_keys.is_some()
-                && shared.auth_keys.contains(user.name(), &blob, address, Instant::now());
+                && shared.auth_keys.contains(user.name(), &blob, address, Moment::now());
             // The file goes first, so that a key in both may be registered again.
             match by_file(&rules, &user, Offered::Key(key), address) {
-                Ok(()) => Ok(true),
-                Err(_) if registered => Ok(false),
+                Ok(expires) => Ok(Pass::Authorized { expires }),
+                Err(_) if registered => Ok(Pass::Other),
                 Err(refusal) => Err(refusal),
             }
         }
         (UserKind::Person, Credential::Certificate(certificate)) => {
             // What it registered would be good for longer than the certificate is.
-            by_file(&rules, &user, Offered::Certificate(certificate), address).map(|()| false)
+            by_file(&rules, &user, Offered::Certificate(certificate), address).map(|_| Pass::Other)
         }
         // The certificate itself is judged when the client shows it.
         (UserKind::Person, Credential::Certified(_)) => {
             match keys_of(&rules, &user)?.has_authority() {
-                true => Ok(true),
+                true => Ok(Pass::Other),
                 false => Err(format!("no cert-authority for {user}")),
             }
         }
@@ -142,14 +157,15 @@ fn is_job(jobs: &[Job], password: &str, address: IpAddr) -> Result<(), String> {
     }
 }
 
+/// Until when the user's file lets the client in.
 fn by_file(
     rules: &Rules,
     user: &User,
     offered: Offered<'_>,
     address: IpAddr,
-) -> Result<(), String> {
+) -> Result<Option<SystemTime>, String> {
     match keys_of(rules, user)?.judge(user.name(), offered, address, SystemTime::now()) {
-        Judgement::Accepted { .. } => Ok(()),
+        Judgement::Accepted { expires, .. } => Ok(expires),
         Judgement::Refused(reason) => Err(reason),
     }
 }

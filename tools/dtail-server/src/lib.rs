@@ -16,6 +16,7 @@ mod session;
 mod shared;
 mod stats;
 mod stdio;
+mod user_log;
 mod users;
 mod wire;
 

@@ -37,20 +37,25 @@ impl Log {
     }
 
     pub(crate) fn error(&self, who: impl Display, text: impl Display) {
-        self.record(Level::Error, "ERROR", who, text);
+        self.record(Level::Error, who, text);
     }
 
     pub(crate) fn warn(&self, who: impl Display, text: impl Display) {
-        self.record(Level::Warn, "WARN", who, text);
+        self.record(Level::Warn, who, text);
     }
 
     pub(crate) fn info(&self, who: impl Display, text: impl Display) {
-        self.record(Level::Info, "INFO", who, text);
+        self.record(Level::Info, who, text);
+    }
+
+    /// Whether records so bad are written at all.
+    pub(crate) fn keeps(&self, level: Level) -> bool {
+        level <= self.0.level
     }
 
     /// Fields of our own making, which may contain DTail's separators.
     pub(crate) fn statistics(&self, fields: &str) {
-        if Level::Info <= self.0.level {
+        if self.keeps(Level::Info) {
             self.write("INFO", fields);
         }
     }
@@ -65,8 +70,13 @@ impl Log {
     }
 
     /// What others say is made harmless: no second record, and no field of ours.
-    fn record(&self, level: Level, word: &str, who: impl Display, text: impl Display) {
-        if level <= self.0.level {
+    pub(crate) fn record(&self, level: Level, who: impl Display, text: impl Display) {
+        let word = match level {
+            Level::Error => "ERROR",
+            Level::Warn => "WARN",
+            _ => "INFO",
+        };
+        if self.keeps(level) {
             self.write(word, &format!("{}|{}", harmless(who), harmless(text)));
         }
     }

@@ -10,7 +10,7 @@ use dtail_process::accounts::{self, Account};
 use dtail_process::config::Config;
 use dtail_process::environment;
 use dtail_process::log::{Level, LogFile, Logger, Rotation};
-use dtail_ssh::{HostKey, Server, ServerOptions};
+use dtail_ssh::{HostKey, ServerOptions};
 
 use crate::log::Log;
 use crate::rules::{Rules, absolute};
@@ -126,10 +126,10 @@ pub(crate) fn load(options: &Options, before: Option<&Rules>) -> Result<(Config,
     Ok((config, rules))
 }
 
-/// The SSH side as configured. The error is one line.
-pub(crate) fn ssh(config: &Config, rules: &Rules, host_key: &HostKey) -> Result<Server, String> {
-    Server::new(ServerOptions {
-        host_keys: vec![host_key.clone()],
+/// The SSH side as configured. Nobody can be served without a host key.
+pub(crate) fn ssh(config: &Config, rules: &Rules, host_key: Option<&HostKey>) -> ServerOptions {
+    ServerOptions {
+        host_keys: host_key.cloned().into_iter().collect(),
         software: concat!("DTail_", env!("CARGO_PKG_VERSION")).to_owned(),
         handshake_timeout: rules.limits.handshake_timeout,
         key_exchanges: config.server.key_exchanges.clone(),
@@ -137,5 +137,5 @@ pub(crate) fn ssh(config: &Config, rules: &Rules, host_key: &HostKey) -> Result<
         macs: config.server.macs.clone(),
         keepalive: KEEPALIVE,
         max_attempts: MAX_ATTEMPTS,
-    })
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dtail_process::accounts;
 use dtail_process::host::raise_open_files_limit;
 use dtail_process::signals::{self, ServerSignal};
-use dtail_ssh::HostKey;
+use dtail_ssh::{HostKey, Server};
 use tokio::runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -45,16 +45,14 @@ pub fn serve(
     served
 }
 
-/// Says whether the configuration can be served, without serving it. Algorithms are looked at only
-/// if there is a host key already.
+/// Says whether the configuration can be served, without serving it or making a host key.
 pub fn check_config(options: &Options) -> Result<(), String> {
     let plan = Plan::new(options)?;
-    if !plan.rules.host_key_file.exists() {
-        return Ok(());
+    let key_file = &plan.rules.host_key_file;
+    if key_file.exists() {
+        HostKey::load_or_generate(key_file).map_err(|err| err.to_string())?;
     }
-    let loaded = HostKey::load_or_generate(&plan.rules.host_key_file);
-    let (host_key, _) = loaded.map_err(|err| err.to_string())?;
-    options::ssh(&plan.config, &plan.rules, &host_key).map(drop)
+    options::ssh(&plan.config, &plan.rules, None).check()
 }
 
 async fn run(
@@ -64,7 +62,7 @@ async fn run(
 ) -> Result<(), String> {
     let listeners = listener::bind(&plan.addresses(), plan.port())?;
     let host_key = give_up_root(&plan)?;
-    let ssh = options::ssh(&plan.config, &plan.rules, &host_key)?;
+    let ssh = Server::new(options::ssh(&plan.config, &plan.rules, Some(&host_key)))?;
     let log = plan.log(Some(terminal));
     let Plan { options, config, rules } = plan;
     // The rules go to where everybody finds them; the plan keeps its own for reloads only.
@@ -166,7 +164,7 @@ async fn reload_when_told(
 
 fn reload(shared: &Shared, source: &Source, current: &CurrentServer) -> Result<(), String> {
     let (config, rules) = options::load(&source.options, Some(&shared.rules()))?;
-    let ssh = options::ssh(&config, &rules, &source.host_key)?;
+    let ssh = Server::new(options::ssh(&config, &rules, Some(&source.host_key)))?;
     *current.write().unwrap_or_else(PoisonError::into_inner) = ssh;
     // Somebody may have been struck off the files.
     shared.auth_keys.forget_all();

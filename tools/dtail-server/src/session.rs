@@ -1,6 +1,7 @@
 //! One session: a client's requests over one stream of bytes, in our protocol or in DTail's 4.1.
 //! Never knows what carries the stream and never reads a log file.
 
+mod costs;
 mod legacy;
 mod native;
 mod outbox;
@@ -10,7 +11,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dtail_protocol::{Mode, Request, Summary};
+use dtail_protocol::{Mode, Parts, Pattern, Request, Summary, Whole};
 
 use crate::shared::{Shared, Who};
 use crate::wire::{Reader, Writer};
@@ -27,6 +28,9 @@ pub(crate) enum Dialect {
 
 /// Once a session is over, time for what is under way to be sent.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// See [`dtail_session::Settings::passes_files`].
+const NO_FILES: &str = "a server reads its files itself";
 
 /// Serves one stream until one side ends it.
 pub(crate) async fn serve(
@@ -60,11 +64,38 @@ fn shown(request: &Request) -> String {
         let _infallible = write!(text, " and {more} more");
     }
     if let Some(pattern) = &request.pattern {
-        let not = if pattern.invert { "not " } else { "" };
-        let _infallible = write!(text, ", lines {not}matching {:?}", cut(&pattern.text));
+        text += &shown_pattern(pattern);
+    }
+    match request.parts {
+        Parts::Lines => {}
+        Parts::Matches => text += ", only what matches",
+        Parts::Nothing => text += ", only counted",
     }
     if let Some(query) = &request.query {
         let _infallible = write!(text, ", query {:?}", cut(query));
+    }
+    text
+}
+
+fn shown_pattern(pattern: &Pattern) -> String {
+    let Pattern { texts, invert, fixed, ignore_case, whole } = pattern;
+    let mut text = format!(", lines {}matching", if *invert { "not " } else { "" });
+    const MOST_TEXTS: usize = 3;
+    for (index, expression) in texts.iter().take(MOST_TEXTS).enumerate() {
+        let or = if index > 0 { " or" } else { "" };
+        let _infallible = write!(text, "{or} {:?}", cut(expression));
+    }
+    if let Some(more) = texts.len().checked_sub(MOST_TEXTS).filter(|more| *more > 0) {
+        let _infallible = write!(text, " or {more} more");
+    }
+    let whole = match whole {
+        Whole::Nothing => None,
+        Whole::Words => Some("as words"),
+        Whole::Line => Some("as lines"),
+    };
+    let how = [fixed.then_some("literally"), ignore_case.then_some("in any case"), whole];
+    for word in how.into_iter().flatten() {
+        let _infallible = write!(text, " {word}");
     }
     text
 }

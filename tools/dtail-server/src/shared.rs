@@ -1,16 +1,18 @@
 //! What all parts of one server share. Never does anything itself.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dtail_process::host::HostName;
 use tokio::sync::watch;
 
 use crate::auth_keys::AuthKeys;
-use crate::failures::Failures;
+use crate::failures::{Failures, network};
+use crate::gate::Pass;
 use crate::log::Log;
 use crate::rules::Rules;
 use crate::stats::Stats;
+use crate::user_log::{Quotas, UserLog};
 use crate::users::User;
 
 /// The state of a server.
@@ -21,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) host: HostName,
     pub(crate) auth_keys: AuthKeys,
     pub(crate) failures: Failures,
+    quotas: Quotas,
     /// True once the server has been told to stop.
     pub(crate) stop: watch::Sender<bool>,
     rules: RwLock<Arc<Rules>>,
@@ -34,9 +37,22 @@ impl Shared {
             host: HostName::current(),
             auth_keys: AuthKeys::default(),
             failures: Failures::default(),
+            quotas: Quotas::default(),
             stop: watch::Sender::new(false),
             rules: RwLock::new(Arc::new(rules)),
         }
+    }
+
+    /// Where records about a user's doings go.
+    pub(crate) fn log_of(&self, user: &User, shown: String) -> UserLog {
+        UserLog::new(&self.log, &self.quotas, user.name(), shown)
+    }
+
+    /// Where records about somebody go who has not logged in.
+    pub(crate) fn log_of_stranger(&self, peer: SocketAddr) -> UserLog {
+        // No user has a name like this.
+        let name = format!("[{}]", network(peer.ip()));
+        UserLog::new(&self.log, &self.quotas, &name, peer.to_string())
     }
 
     /// From now on the server stops.
@@ -64,10 +80,9 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 #[derive(Debug, Clone)]
 pub(crate) struct Who {
     pub(crate) user: User,
-    /// For the log: `ann@10.0.0.1:4711`.
-    pub(crate) shown: String,
+    /// Shows them as `ann@10.0.0.1:4711`.
+    pub(crate) log: UserLog,
     /// Where the client is; `None`: known to somebody else, who has let it in.
     pub(crate) address: Option<IpAddr>,
-    /// The client may register a key: it has logged in with one that an operator has allowed.
-    pub(crate) may_register: bool,
+    pub(crate) pass: Pass,
 }

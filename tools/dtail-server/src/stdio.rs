@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::runtime;
 use tokio::sync::mpsc;
 
+use crate::gate::Pass;
 use crate::options::{Options, Plan};
 use crate::session::{self, Dialect};
 use crate::shared::{Shared, Who};
@@ -36,7 +37,6 @@ pub fn serve_stdio(options: &Options) -> Result<(), String> {
     let account = Account::current().ok().flatten();
     let user = account.and_then(|account| User::named(&account.name));
     let user = user.ok_or("the user who runs this has no usable name")?;
-    let shown = format!("{user}@{}", client_address());
     let shared = Arc::new(Shared::new(log, plan.rules));
     let stop = Arc::clone(&shared);
     signals::watch(move |signal| match signal {
@@ -49,9 +49,10 @@ pub fn serve_stdio(options: &Options) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|err| format!("cannot serve: {err}"))?;
-    let who = Who { user, shown, address: None, may_register: false };
+    let log = shared.log_of(&user, format!("{user}@{}", client_address()));
+    let who = Who { user, log, address: None, pass: Pass::Other };
     runtime.block_on(async {
-        shared.log.info(&who.shown, "session over standard input and output");
+        who.log.info("session over standard input and output");
         session::serve(&shared, &who, Dialect::Native, Box::new(reader), writer).await;
     });
     // Nobody may be reading any more.

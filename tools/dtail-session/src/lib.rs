@@ -2,15 +2,27 @@
 //! transport. It never opens a socket and never prints.
 
 mod aggregation;
+mod crew;
 mod error;
+mod following;
+mod gathering;
+mod hand;
+mod lineup;
 mod outlet;
 mod permissions;
 mod permits;
+mod plan;
+mod reading;
+mod reading_ahead;
 mod selection;
 mod session;
 mod settings;
+mod source;
 
-use dtail_protocol::{Diagnostic, LineBlock};
+use std::fs::File;
+use std::sync::Arc;
+
+use dtail_protocol::{Diagnostic, LineBlock, SourceSummary};
 use dtail_query::Groups;
 
 pub use dtail_lines::Access;
@@ -29,4 +41,23 @@ pub enum Output {
     Diagnostic(Diagnostic),
     /// What was aggregated since the previous output of this kind.
     Aggregate(Groups),
+    /// What became of a source, after its last line; only with
+    /// [`dtail_protocol::Extras::summaries`].
+    Source(SourceSummary),
+    /// Bytes of a file that go out as they are; only with [`Settings::passes_files`].
+    File(FileRange),
+}
+
+/// A piece of an open file that goes out as it is. Whoever gets it copies it, by the kernel if it
+/// can, and stops early where the file has become shorter.
+#[derive(Debug, Clone)]
+pub struct FileRange {
+    /// The source as in [`LineBlock::source`].
+    pub source: Arc<str>,
+    /// The open file; its own offset does not matter.
+    pub file: Arc<File>,
+    /// Where the piece begins, in bytes.
+    pub offset: u64,
+    /// Length in bytes.
+    pub length: u64,
 }

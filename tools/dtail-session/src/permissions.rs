@@ -46,7 +46,7 @@ impl Permissions {
         for rule in rules {
             let bad = |reason: String| BadRule { rule: rule.clone(), reason };
             let (denies, regex) = split(rule).map_err(bad)?;
-            let pattern = Pattern::new(regex, false).map_err(|err| bad(err.to_string()))?;
+            let pattern = Pattern::expression(regex).map_err(|err| bad(err.to_string()))?;
             let list = if denies { &mut permissions.deny } else { &mut permissions.allow };
             list.push(pattern);
         }

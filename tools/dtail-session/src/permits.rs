@@ -3,10 +3,15 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::outlet::Outlet;
 
 /// How often somebody who waits looks whether it is still wanted.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long to wait for a permit before the user is told.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A number of permits, given out in the order in which they are asked for.
 #[derive(Debug)]
@@ -85,6 +90,28 @@ impl Drop for Permit<'_> {
             permits.changed.notify_all();
         }
     }
+}
+
+/// Waits for a permit, if files are rationed, and tells the user of `key` when that takes long.
+/// `None` when it is no longer wanted.
+pub(crate) fn wait_for_permit<'a>(
+    permits: Option<&'a Permits>,
+    key: &str,
+    outlet: &mut Outlet<'_>,
+) -> Option<Permit<'a>> {
+    if outlet.is_closed() {
+        return None;
+    }
+    let Some(permits) = permits else { return Some(Permit::unrationed()) };
+    let start = Instant::now();
+    let mut told = false;
+    permits.acquire(|| {
+        if !told && start.elapsed() >= PATIENCE {
+            told = true;
+            outlet.warn(format_args!("waiting until others are done (Server.{key})"));
+        }
+        outlet.is_closed()
+    })
 }
 
 #[cfg(test)]

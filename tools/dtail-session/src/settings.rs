@@ -39,6 +39,10 @@ pub struct Settings {
     pub log: Option<SessionLog>,
     /// The program that reads `journal:UNIT`: a name looked up in `PATH`, or a path.
     pub journalctl: PathBuf,
+    /// The receiver takes [`crate::Output::File`].
+    pub passes_files: bool,
+    /// Most threads that search for one request; 0 means as many as there are processors.
+    pub threads: usize,
 }
 
 impl Default for Settings {
@@ -55,6 +59,8 @@ impl Default for Settings {
             remote: false,
             log: None,
             journalctl: PathBuf::from("journalctl"),
+            passes_files: false,
+            threads: 0,
         }
     }
 }
@@ -72,6 +78,8 @@ impl fmt::Debug for Settings {
             .field("file_permits", &self.file_permits)
             .field("remote", &self.remote)
             .field("journalctl", &self.journalctl)
+            .field("passes_files", &self.passes_files)
+            .field("threads", &self.threads)
             .finish_non_exhaustive()
     }
 }

@@ -57,11 +57,11 @@ impl HostKey {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let key = generate("dserver").map_err(failed)?;
-                files::make_parent(path).map_err(|error| failed(error.to_string()))?;
+                files::make_parent(path).map_err(|error| failed(not_written(&error)))?;
                 write_private(path, &key)?;
                 Ok((HostKey(key), true))
             }
-            Err(error) => Err(failed(error.to_string())),
+            Err(error) => Err(failed(not_read(&error))),
         }
     }
 
@@ -89,7 +89,7 @@ pub fn generate_key_pair(path: &Path, comment: &str) -> Result<(), KeyFileError>
     let line = key.public_key().to_openssh().map_err(|error| error.to_string());
     line.and_then(|line| {
         files::create(&public, format!("{line}\n").as_bytes(), 0o644)
-            .map_err(|error| error.to_string())
+            .map_err(|error| not_written(&error))
     })
     .map_err(|text| KeyFileError { path: public, text })
 }
@@ -108,8 +108,29 @@ fn write_private(path: &Path, key: &PrivateKey) -> Result<(), KeyFileError> {
     let text = key.to_openssh(LineEnding::LF).map_err(|error| failed(error.to_string()))?;
     files::create(path, text.as_bytes(), 0o600).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => failed(TAKEN.to_owned()),
-        _ => failed(error.to_string()),
+        _ => failed(not_written(&error)),
     })
+}
+
+fn not_read(error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "make the file, and the way to it, belong to the user who runs this (chown)"
+        }
+        _ => "remove it to have a new key made, or name another file",
+    };
+    format!("cannot be read: {error}: {remedy}")
+}
+
+fn not_written(error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "let the user who runs this write to its directory, or name another file"
+        }
+        io::ErrorKind::NotFound => "make its directory first",
+        _ => "see to that, or name another file",
+    };
+    format!("cannot be written: {error}: {remedy}")
 }
 
 fn parse(bytes: &[u8]) -> Result<PrivateKey, String> {
@@ -186,7 +207,7 @@ mod tests {
             read by the group: HOUSE/host_key: others may read this private key: chmod 600 HOUSE/host_key
             empty: HOUSE/host_key: this is not a private key: remove the file to have a new key made
             cut: HOUSE/host_key: this is not a private key: remove the file to have a new key made
-            large: HOUSE/host_key: longer than 65536 bytes
+            large: HOUSE/host_key: cannot be read: longer than 65536 bytes: remove it to have a new key made, or name another file
         "#]].assert_eq(&told);
     }
 

@@ -8,6 +8,8 @@ use dtail_cli::{CommonArgs, FollowArgs, InputArgs, QueryArgs, SearchArgs, Tool, 
 const AFTER_HELP: &str = "\
 Examples:
   dtail app.log                                what is added from now on
+  dtail -n 100 app.log                         after the last 100 lines
+  dtail -n +1 -i -e error app.log              from the beginning, in any case
   dtail --regex ERROR --plain '/var/log/*.log' only the lines that match
   dtail 'from STATS select $hostname,count($line) group by $hostname' app.log
   dtail --shutdownAfter 60 app.log             for a minute
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         input: args.input,
         common: args.common,
         search: Some(args.search),
+        grep: None,
+        number: None,
         query: Some(args.query),
         follow: Some(args.follow),
     })

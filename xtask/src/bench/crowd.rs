@@ -72,7 +72,7 @@ fn grep(stage: &Stage<'_>, host: &Host<'_>, list: &Path, log: &Path) -> Result<V
         return Ok(figures);
     }
     let words = std::iter::once(dgrep).chain(host.args(&list, &own)).collect();
-    let contest = Contest { name: "thousand hosts", arms: vec![Arm { name: "dgrep", words }] };
+    let contest = Contest::new("thousand hosts", vec![Arm { name: "dgrep".to_owned(), words }]);
     let few = Stage { rounds: stage.rounds.min(3), folder: stage.folder.clone(), ..*stage };
     let outcomes = contest.run(&few, host.home)?;
     let note = "dgrep to 1,000 hosts, connect to exit";

@@ -21,7 +21,7 @@ pub(crate) enum Unit {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Measured {
     /// A number with its 95 % interval (both ends equal when there was one run); must not exceed
-    /// the limit.
+    /// the limit, which is infinite (null in JSON) for a number that is only told.
     Number { value: f64, low: f64, high: f64, limit: f64, unit: Unit },
     /// Something that holds or does not.
     Check { holds: bool },
@@ -44,6 +44,10 @@ pub(crate) struct Figure {
 pub(crate) enum Outcome {
     Pass,
     Missed,
+    /// The bar lies within the interval: more rounds, or a quieter machine, would tell.
+    Inconclusive,
+    /// There is no bar.
+    Told,
     Skipped,
 }
 
@@ -51,8 +55,10 @@ impl Figure {
     /// A figure whose outcome follows from what was measured.
     pub(crate) fn new(name: &str, measured: Measured, note: impl Into<String>) -> Self {
         let outcome = match &measured {
+            Measured::Number { limit, .. } if limit.is_infinite() => Outcome::Told,
+            Measured::Number { high, limit, .. } if *high <= *limit => Outcome::Pass,
+            Measured::Number { low, limit, .. } if *low <= *limit => Outcome::Inconclusive,
             // A figure that is no number has missed every bar.
-            Measured::Number { value, limit, .. } if *value <= *limit => Outcome::Pass,
             Measured::Check { holds: true } => Outcome::Pass,
             Measured::Number { .. } | Measured::Check { .. } => Outcome::Missed,
             Measured::Skipped => Outcome::Skipped,
@@ -63,6 +69,11 @@ impl Figure {
     /// A single number without an interval.
     pub(crate) fn single(name: &str, value: f64, limit: f64, unit: Unit, note: &str) -> Self {
         Self::new(name, Measured::Number { value, low: value, high: value, limit, unit }, note)
+    }
+
+    /// Something that holds or does not.
+    pub(crate) fn check(name: &str, holds: bool, note: impl Into<String>) -> Self {
+        Self::new(name, Measured::Check { holds }, note)
     }
 
     /// A figure that could not be measured here.
@@ -93,7 +104,8 @@ pub(crate) fn table(figures: &[Figure]) -> Table {
                     true => String::new(),
                     false => format!(" [{}, {}]", unit.show(*low), unit.show(*high)),
                 };
-                (unit.show(*limit), format!("{}{interval}", unit.show(*value)))
+                let limit = if limit.is_finite() { unit.show(*limit) } else { String::new() };
+                (limit, format!("{}{interval}", unit.show(*value)))
             }
             Measured::Check { holds } => (String::new(), if *holds { "yes" } else { "no" }.into()),
             Measured::Skipped => (String::new(), String::new()),
@@ -101,6 +113,8 @@ pub(crate) fn table(figures: &[Figure]) -> Table {
         let outcome = match figure.outcome {
             Outcome::Pass => "pass",
             Outcome::Missed => "MISSED",
+            Outcome::Inconclusive => "INCONCLUSIVE",
+            Outcome::Told => "no bar",
             Outcome::Skipped => "SKIPPED",
         };
         let note = figure.note.clone();
@@ -109,10 +123,10 @@ pub(crate) fn table(figures: &[Figure]) -> Table {
     table
 }
 
-/// The names of the figures that missed their bars.
-pub(crate) fn missed(figures: &[Figure]) -> Vec<&str> {
-    let missed = figures.iter().filter(|figure| figure.outcome == Outcome::Missed);
-    missed.map(|figure| figure.name.as_str()).collect()
+/// The names of the figures that came out so.
+pub(crate) fn with_outcome(figures: &[Figure], outcome: Outcome) -> Vec<&str> {
+    let found = figures.iter().filter(|figure| figure.outcome == outcome);
+    found.map(|figure| figure.name.as_str()).collect()
 }
 
 #[cfg(test)]
@@ -132,6 +146,18 @@ mod tests {
         let figures = [
             Figure::new("100 MB", number(0.8), "ssh cat"),
             Figure::new("grep", number(1.2), "ssh rg"),
+            Figure::new("nearly", number(0.95), "ssh rg"),
+            Figure::new(
+                "told",
+                Measured::Number {
+                    value: 2.0,
+                    low: 1.0,
+                    high: 3.0,
+                    limit: f64::INFINITY,
+                    unit: Unit::Ratio,
+                },
+                "",
+            ),
             Figure::new("nothing", number(f64::NAN), ""),
             Figure::single("session", 12.34, 40.0, Unit::Milliseconds, ""),
             Figure::single("idle", 151.0, 150.0, Unit::Kilobytes, "1,000 followers"),
@@ -139,18 +165,22 @@ mod tests {
             Figure::new("names it", Measured::Check { holds: false }, "stderr: …"),
             Figure::skipped("group-by", "no python duckdb"),
         ];
-        assert_eq!(missed(&figures), ["grep", "nothing", "idle", "names it"]);
+        let missed = with_outcome(&figures, Outcome::Missed);
+        assert_eq!(missed, ["grep", "nothing", "idle", "names it"]);
+        assert_eq!(with_outcome(&figures, Outcome::Inconclusive), ["nearly"]);
         expect![[r#"
-            figure        at most  measured [95 %]          outcome  note
-            -------------------------------------------------------------------------
-            100 MB        1.00 ×   0.80 × [0.72 ×, 0.88 ×]  pass     ssh cat
-            grep          1.00 ×   1.20 × [1.08 ×, 1.32 ×]  MISSED   ssh rg
+            figure        at most  measured [95 %]          outcome       note
+            ------------------------------------------------------------------------------
+            100 MB        1.00 ×   0.80 × [0.72 ×, 0.88 ×]  pass          ssh cat
+            grep          1.00 ×   1.20 × [1.08 ×, 1.32 ×]  MISSED        ssh rg
+            nearly        1.00 ×   0.95 × [0.85 ×, 1.04 ×]  INCONCLUSIVE  ssh rg
+            told                   2.00 × [1.00 ×, 3.00 ×]  no bar
             nothing       1.00 ×   NaN × [NaN ×, NaN ×]     MISSED
             session       40.0 ms  12.3 ms                  pass
-            idle          150 KB   151 KB                   MISSED   1,000 followers
+            idle          150 KB   151 KB                   MISSED        1,000 followers
             nothing lost           yes                      pass
-            names it               no                       MISSED   stderr: …
-            group-by                                        SKIPPED  no python duckdb
+            names it               no                       MISSED        stderr: …
+            group-by                                        SKIPPED       no python duckdb
         "#]]
         .assert_eq(&table(&figures).text());
     }

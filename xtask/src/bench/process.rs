@@ -22,6 +22,23 @@ fn resident_of(status: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Processor time of all its threads so far.
+pub(crate) fn processor_time(process: u32) -> Result<Duration> {
+    let folder = format!("/proc/{process}/task");
+    let mut all = Duration::ZERO;
+    for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))? {
+        // A thread may end between listing and looking.
+        let text = std::fs::read_to_string(entry?.path().join("schedstat")).unwrap_or_default();
+        all += on_processor(&text).unwrap_or_default();
+    }
+    Ok(all)
+}
+
+/// The first number of `schedstat`: nanoseconds on a processor.
+fn on_processor(schedstat: &str) -> Option<Duration> {
+    schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
 /// Open sockets, listeners and pairs included.
 pub(crate) fn sockets(process: u32) -> Result<usize> {
     let folder = format!("/proc/{process}/fd");
@@ -79,6 +96,12 @@ mod tests {
         let status = "Name:\tdserver\nVmHWM:\t   9000 kB\nVmRSS:\t   8300 kB\n";
         assert_eq!(resident_of(status), Some(8300 * 1024));
         assert_eq!(resident_of("Name:\tzombie\n"), None);
+    }
+
+    #[test]
+    fn processor_time_is_read_from_schedstat() {
+        assert_eq!(on_processor("1500000 77 12\n"), Some(Duration::from_micros(1500)));
+        assert_eq!(on_processor(""), None);
     }
 
     #[test]

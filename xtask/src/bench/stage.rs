@@ -52,7 +52,7 @@ impl Stage<'_> {
     pub(crate) fn data(&self) -> Result<Data> {
         let folder = self.ctx.out_dir.join("inputs");
         let make = |name: &str, generator, seed, lines| {
-            let recipe = Recipe { generator, seed, scale: 1.0, compress: None };
+            let recipe = Recipe { generator, seed, scale: 1.0, compress: None, files: None };
             make_one(&folder, name, &recipe, lines)
         };
         let service = make("bench-service", Generator::Service, 901, SERVICE_LINES)?;

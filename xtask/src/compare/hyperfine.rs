@@ -15,8 +15,9 @@ use crate::ctx::Ctx;
 use crate::words;
 
 /// One command of one hyperfine call.
+#[derive(Clone, Debug)]
 pub(crate) struct Arm {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Program and arguments.
     pub(crate) words: Vec<String>,
 }
@@ -48,24 +49,26 @@ pub(crate) struct Measurement {
     pub(crate) parameters: BTreeMap<String, String>,
 }
 
-/// One round (hyperfine splits a command into words as a POSIX shell would): every arm once, in the given order, no shell, output through a pipe (greps take a
-/// short cut when their output is /dev/null).
+/// One round (hyperfine splits a command into words as a POSIX shell would): every arm once, in the
+/// given order, no shell, with its output to `output`: a file, or one of hyperfine's names. `pipe`
+/// is the usual one, because greps take a short cut when their output is /dev/null.
 pub(crate) fn command<'a>(
     ctx: &'a Ctx,
     hyperfine: &Path,
     arms: &[&Arm],
     stdin: Option<&Path>,
+    output: &Path,
     export: &Path,
 ) -> Cmd<'a> {
     let named: Vec<String> = arms
         .iter()
-        .flat_map(|arm| ["--command-name".to_owned(), arm.name.to_owned(), words::join(&arm.words)])
+        .flat_map(|arm| ["--command-name".to_owned(), arm.name.clone(), words::join(&arm.words)])
         .collect();
     let input: Vec<String> =
         stdin.map(|path| format!("--input={}", path.display())).into_iter().collect();
     cmd!(
         ctx.sh,
-        "{hyperfine} -N --runs 1 --warmup 0 --style none --output pipe --ignore-failure
+        "{hyperfine} -N --runs 1 --warmup 0 --style none --output {output} --ignore-failure
          --export-json {export} {input...} {named...}"
     )
 }
@@ -86,7 +89,7 @@ pub(crate) fn round(
     }
     anyhow::ensure!(finished.code == 0, "hyperfine failed: {}", finished.stderr.trim());
     let mut results = read(export)?;
-    let of = |arm: &Arm| results.remove(arm.name).context("hyperfine left out an arm");
+    let of = |arm: &Arm| results.remove(&arm.name).context("hyperfine left out an arm");
     arms.iter().map(of).collect::<Result<Vec<_>>>().map(Some)
 }
 

@@ -167,7 +167,7 @@ impl<'a> Runner<'a> {
         let args = job.args(None)?;
         let arm = |(name, program): (&'static str, &PathBuf)| {
             let program = std::iter::once(program.display().to_string());
-            Arm { name, words: program.chain(args.iter().cloned()).collect() }
+            Arm { name: name.to_owned(), words: program.chain(args.iter().cloned()).collect() }
         };
         let arms = ARMS.iter().map(|(name, _)| *name).zip(&programs).map(arm).collect();
         let export = setup.ctx.out_dir.join("hyperfine").join("round.json");
@@ -177,7 +177,7 @@ impl<'a> Runner<'a> {
     fn command(&self, order: &[usize]) -> Result<xshell::Cmd<'a>> {
         let arms: Vec<&Arm> = order.iter().map(|index| &self.arms[*index]).collect();
         let (ctx, path) = (self.setup.ctx, &self.setup.hyperfine.path);
-        Ok(hyperfine::command(ctx, path, &arms, self.job.stdin()?, &self.export))
+        Ok(hyperfine::command(ctx, path, &arms, self.job.stdin()?, Path::new("pipe"), &self.export))
     }
 
     fn run(&self, progress: &mut Progress) -> Result<CaseResult> {
@@ -239,7 +239,7 @@ impl<'a> Runner<'a> {
             }
             let wall = outcome.wall.as_secs_f64();
             measured[*index] =
-                Some(hyperfine::single(arm.name, wall, outcome.cpu, outcome.effect.code));
+                Some(hyperfine::single(&arm.name, wall, outcome.cpu, outcome.effect.code));
         }
         measured.into_iter().collect::<Option<_>>().context("an arm was left out")
     }
@@ -251,7 +251,7 @@ impl<'a> Runner<'a> {
             .arms
             .iter()
             .zip(runs)
-            .map(|(arm, runs)| hyperfine::pool(&words::join(&arm.words), runs, arm.name));
+            .map(|(arm, runs)| hyperfine::pool(&words::join(&arm.words), runs, &arm.name));
         let export = Export { results: pooled.collect() };
         atomic::write_json(&times, &export)?;
         let of =

@@ -18,9 +18,9 @@ use crate::progress::Progress;
 use crate::toolchain::Toolchain;
 use crate::workload::{Workload, Workloads};
 
-/// Weights are whole numbers; this is the weight of an average case, so that ratios of totals
-/// are kept to better than one percent.
-const AVERAGE_WEIGHT: f64 = 256.0;
+/// Weights are whole numbers; this is the smallest of them, so that their ratios are kept to
+/// better than one percent.
+const SMALLEST_WEIGHT: f64 = 256.0;
 /// The hot set of a manifest covers this share of all counts.
 const HOT_SHARE: f64 = 0.99;
 /// And lists at most this many functions.
@@ -244,7 +244,7 @@ fn weights(shares: &[(f64, u64)]) -> Vec<u64> {
         shares.iter().map(|(share, total)| share / (*total as f64).max(1.0)).collect();
     let smallest = wanted.iter().copied().fold(f64::INFINITY, f64::min);
     // The largest total gets the smallest weight, which must still resolve ratios well.
-    let scale = AVERAGE_WEIGHT / smallest;
+    let scale = SMALLEST_WEIGHT / smallest;
     wanted.iter().map(|weight| ((weight * scale).round() as u64).max(1)).collect()
 }
 

@@ -4,25 +4,23 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
 
+use crate::bench::answers::{self, Order};
 use crate::bench::contest::{Contest, against};
-use crate::bench::figure::{self, Figure, Unit};
+use crate::bench::figure::{Figure, Unit};
 use crate::bench::sshd::{self, Sshd};
 use crate::bench::stage::{Data, Host, Stage, ended_well};
+use crate::bench::told::{Setting, tell};
 use crate::bench::{crowd, faults, process};
-use crate::cargo::{self, Bins, Selection};
 use crate::cli;
 use crate::compare::hyperfine::Arm;
-use crate::ctx::{Ctx, StageTime};
-use crate::fault::{Fault, refuse};
-use crate::flags::Flavour;
+use crate::ctx::Ctx;
 use crate::lock::Lock;
+use crate::recipe::bench_build::programs;
 use crate::recipe::plan::own_root;
-use crate::report::{self, machine::Machine};
-use crate::toolchain::{self, Compiler, Need};
-use crate::workload::fixture::Companions;
-use crate::{atomic, digest, words, workload};
+use crate::report;
+use crate::toolchain::{self, Need};
+use crate::{atomic, workload};
 
 /// What the figures are made with.
 const PROGRAMS: [&str; 5] = ["dcat", "dgrep", "dmap", "dtail", "dserver"];
@@ -30,20 +28,6 @@ const PROGRAMS: [&str; 5] = ["dcat", "dgrep", "dmap", "dtail", "dserver"];
 const QUERY: &str = "from STATS select count($line),avg(currentConnections),max(lifetimeConnections),hostname group by hostname order by count($line)";
 /// The same for duckdb, told the columns so that it need not look for them; FILE is the log's path.
 const DUCKDB: &str = "import duckdb; print(duckdb.sql(\"select h[10:], count(*), avg(cast(n[20:] as int)), max(cast(t[21:] as bigint)) from read_csv('FILE', delim='|', header=false, quote='', escape='', auto_detect=false, columns={'a': 'VARCHAR', 'b': 'VARCHAR', 'c': 'VARCHAR', 'd': 'VARCHAR', 'e': 'VARCHAR', 'f': 'VARCHAR', 'g': 'VARCHAR', 'i': 'VARCHAR', 'j': 'VARCHAR', 'k': 'VARCHAR', 'h': 'VARCHAR', 'n': 'VARCHAR', 't': 'VARCHAR'}) where k = 'MAPREDUCE:STATS' group by 1 order by 2 desc\").fetchall())";
-
-#[derive(Serialize)]
-struct Told {
-    schema: u32,
-    commit: Option<String>,
-    machine: Machine,
-    /// The cargo profile the programs were built with; none for those of --bin-dir.
-    cargo_profile: Option<String>,
-    hyperfine: String,
-    rounds: u32,
-    log_bytes: u64,
-    figures: Vec<Figure>,
-    stages: Vec<StageTime>,
-}
 
 /// Measures everything and fails when a bar was missed.
 pub(crate) fn bench_server(options: &cli::BenchServer) -> Result<()> {
@@ -57,7 +41,9 @@ pub(crate) fn bench_server(options: &cli::BenchServer) -> Result<()> {
 fn measure(ctx: &Ctx, options: &cli::BenchServer) -> Result<()> {
     let toolchain = ctx.stage("preflight", || toolchain::preflight(ctx, Need::Comparison, true))?;
     let hyperfine = toolchain.hyperfine.as_ref().context("preflight found no hyperfine")?;
-    let companions = ctx.stage("build", || programs(ctx, &toolchain.compiler, options))?;
+    let (profile, folder) = (&options.cargo_profile, options.bin_dir.as_deref());
+    let companions =
+        ctx.stage("build", || programs(ctx, &toolchain.compiler, &PROGRAMS, profile, folder))?;
     let servers = workload::load(&ctx.root, &[], false)?.servers;
     let open = process::raise_file_limit()?;
     eprintln!("   {open} files may be open");
@@ -79,23 +65,14 @@ fn measure(ctx: &Ctx, options: &cli::BenchServer) -> Result<()> {
     } else {
         figures.push(Figure::skipped("crowd, stalled client, killed server", "there is no /proc"));
     }
-    tell(ctx, options, &data, hyperfine.version.clone(), figures)
-}
-
-/// The programs out of the folder the user gave, or built here.
-fn programs(ctx: &Ctx, compiler: &Compiler, options: &cli::BenchServer) -> Result<Companions> {
-    if let Some(folder) = &options.bin_dir {
-        return Ok(Companions::in_folder(&std::path::absolute(folder)?, PROGRAMS));
-    }
-    let all = workload::load(&ctx.root, &[], false)?;
-    let selection = Selection {
-        packages: all.tools.iter().map(|tool| tool.package().to_owned()).collect(),
-        bins: PROGRAMS.map(str::to_owned).to_vec(),
-        target: compiler.host.clone(),
-        cargo_profile: options.cargo_profile.clone(),
+    let setting = Setting {
+        bench: "server",
+        cargo_profile: options.bin_dir.is_none().then(|| options.cargo_profile.clone()),
+        hyperfine: Some(hyperfine.version.clone()),
+        rounds: options.rounds,
+        log_bytes: data.service.bytes,
     };
-    let bins: Bins = cargo::build(ctx, &selection, &Flavour::Baseline)?;
-    Ok(Companions::of(&bins))
+    tell(ctx, setting, figures, options.json.as_deref())
 }
 
 /// The figures of single sessions, ours and through OpenSSH.
@@ -126,15 +103,14 @@ fn with_peers(
 
     let mut cat = vec![
         ours(stage, host, "dcat", &["--plain", &service])?,
-        Arm { name: "ssh cat", words: sshd.words(&["cat", &service]) },
+        Arm { name: "ssh cat".to_owned(), words: sshd.words(&["cat", &service]) },
     ];
     same_output(stage, host, &cat)?;
     if let Some(command) = &options.dtail_cat {
         let command = command.replace("{file}", &service);
-        cat.push(Arm { name: "DTail's dcat", words: words_of_shell(&command) });
+        cat.push(Arm { name: "DTail's dcat".to_owned(), words: words_of_shell(&command) });
     }
-    let outcomes =
-        Contest { name: "cat", arms: cat }.compare(stage, host.home, "100 MB dcat", 1.0)?;
+    let outcomes = Contest::new("cat", cat).compare(stage, host.home, "100 MB dcat", 1.0)?;
     figures.extend(outcomes);
 
     let pattern = "user777";
@@ -145,13 +121,10 @@ fn with_peers(
             let remote = [&program, options[0], options[1], pattern, &service];
             let arms = vec![
                 ours(stage, host, "dgrep", &["--plain", "--regex", pattern, &service])?,
-                Arm {
-                    name: if name == "rg" { "ssh rg" } else { "ssh grep" },
-                    words: sshd.words(&remote),
-                },
+                Arm { name: format!("ssh {name}"), words: sshd.words(&remote) },
             ];
             same_output(stage, host, &arms)?;
-            figures.extend(Contest { name: "grep", arms }.compare(stage, host.home, "grep", 1.0)?);
+            figures.extend(Contest::new("grep", arms).compare(stage, host.home, "grep", 1.0)?);
         }
         None => figures.push(Figure::skipped("grep", "no rg and no grep here")),
     }
@@ -160,9 +133,9 @@ fn with_peers(
             let peer: Vec<&str> = peer.iter().map(String::as_str).collect();
             let arms = vec![
                 ours(stage, host, "dmap", &["--query", QUERY, "--files", &mapreduce])?,
-                Arm { name, words: sshd.words(&peer) },
+                Arm { name: name.to_owned(), words: sshd.words(&peer) },
             ];
-            let contest = Contest { name: "group-by", arms };
+            let contest = Contest::new("group-by", arms);
             figures.extend(contest.compare(stage, host.home, "group-by", 1.0)?);
         }
         None => figures.push(Figure::skipped(
@@ -176,7 +149,7 @@ fn with_peers(
 /// Connect, read a few lines, exit.
 fn smallest(stage: &Stage<'_>, host: &Host<'_>, data: &Data) -> Result<Figure> {
     let arm = ours(stage, host, "dcat", &["--plain", &shown(&data.small.path)])?;
-    let outcomes = Contest { name: "smallest session", arms: vec![arm] }.run(stage, host.home)?;
+    let outcomes = Contest::new("smallest session", vec![arm]).run(stage, host.home)?;
     let time = outcomes.time(Unit::Milliseconds, 40.0);
     Ok(Figure::new("smallest session", time, "dcat of 100 lines, start to exit"))
 }
@@ -215,73 +188,16 @@ impl Contest {
 /// Our arm: a client of the live server.
 fn ours(stage: &Stage<'_>, host: &Host<'_>, tool: &'static str, own: &[&str]) -> Result<Arm> {
     let program = std::iter::once(stage.program(tool)?);
-    Ok(Arm { name: tool, words: program.chain(host.args(&host.address(), own)).collect() })
+    Ok(Arm {
+        name: tool.to_owned(),
+        words: program.chain(host.args(&host.address(), own)).collect(),
+    })
 }
 
 /// Arms that print other things than ours do other work: no contest.
 fn same_output(stage: &Stage<'_>, host: &Host<'_>, arms: &[Arm]) -> Result<()> {
-    let mut first: Option<(u64, String)> = None;
-    for arm in arms {
-        let mut command = std::process::Command::new(&arm.words[0]);
-        command.args(&arm.words[1..]).env("HOME", host.home).env("SSH_AUTH_SOCK", "");
-        let limit = std::time::Duration::from_secs(300);
-        let (digest, finished) =
-            workload::case::execute(&stage.ctx.children, &mut command, None, None, limit)?;
-        let line = words::join(&arm.words);
-        let last = finished.stderr.lines().last().unwrap_or_default();
-        anyhow::ensure!(finished.code == 0, "`{line}` exited with {} ({last})", finished.code);
-        let told = (digest.bytes(), digest::Digest::finish(digest));
-        match &first {
-            None => first = Some(told),
-            Some(expected) => anyhow::ensure!(
-                *expected == told,
-                "`{line}` printed {} bytes, not the {} that ours did",
-                told.0,
-                expected.0
-            ),
-        }
-    }
-    Ok(())
-}
-
-fn tell(
-    ctx: &Ctx,
-    options: &cli::BenchServer,
-    data: &Data,
-    hyperfine: String,
-    figures: Vec<Figure>,
-) -> Result<()> {
-    let git = ctx.ask(Path::new("git"), &["rev-parse", "HEAD"]).ok();
-    let told = Told {
-        schema: 1,
-        commit: git.map(|text| text.trim().to_owned()),
-        machine: Machine::now(),
-        cargo_profile: options.bin_dir.is_none().then(|| options.cargo_profile.clone()),
-        hyperfine,
-        rounds: options.rounds,
-        log_bytes: data.service.bytes,
-        figures,
-        stages: ctx.stage_times(),
-    };
-    let path = options.json.clone().unwrap_or_else(|| ctx.out_dir.join("bench-server.json"));
-    atomic::write_json(&std::path::absolute(&path)?, &told)?;
-    println!("{}", figure::table(&told.figures).text());
-    eprintln!(
-        "figures: {}; raw times: {}",
-        path.display(),
-        ctx.out_dir.join("bench/hyperfine").display()
-    );
-    let missed = figure::missed(&told.figures);
-    if missed.is_empty() {
-        return Ok(());
-    }
-    let text = format!(
-        "{} of {} bars were missed: {}",
-        missed.len(),
-        told.figures.len(),
-        missed.join(", ")
-    );
-    Err(refuse(Fault::Regression, text))
+    let contest = Contest::new(&arms[0].name, arms.to_vec());
+    answers::same(stage, host.home, &contest, Order::Fixed).map(|_bytes| ())
 }
 
 fn shown(path: &Path) -> String {

@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use crate::atomic;
 use crate::child::piped;
 use crate::ctx::Ctx;
+use crate::digest;
 use crate::fault::Fault;
 use crate::flags;
 use crate::profile::store;
@@ -105,8 +106,14 @@ impl Gates<'_> {
             ("an untrained profile", &untrained),
         ] {
             std::fs::write(&profile, bytes)?;
+            // With its own digest in the manifest only the profile itself can be the reason.
+            std::fs::write(&manifest, Self::naming(&good_manifest, &good, bytes)?)?;
             self.expect(what, Fault::Quality.code(), &["build-pgo"], &[])?;
         }
+        std::fs::write(&manifest, &good_manifest)?;
+        std::fs::copy(self.doubled(&profile, &good)?, &profile)?;
+        let what = "a profile that its manifest does not describe";
+        self.expect(what, Fault::Quality.code(), &["build-pgo"], &[])?;
         std::fs::write(&profile, &good)?;
         let other_compiler = good_manifest.replacen("\"commit\": \"", "\"commit\": \"0", 1);
         anyhow::ensure!(other_compiler != good_manifest, "the manifest names no compiler");
@@ -253,6 +260,23 @@ impl Gates<'_> {
         let zeroed = dir.join(format!("{}.proftext", name.replace([':', ' '], "_")));
         std::fs::write(&zeroed, zero_counters(&text))?;
         self.encoded(&zeroed)
+    }
+
+    /// The manifest of `good` as that of `bytes`.
+    fn naming(manifest: &str, good: &[u8], bytes: &[u8]) -> Result<String> {
+        let named = manifest.replace(&digest::of_bytes(good), &digest::of_bytes(bytes));
+        anyhow::ensure!(named != manifest, "the manifest does not name its profile");
+        Ok(named)
+    }
+
+    /// The good profile with every count doubled: trained, ours, and another file.
+    fn doubled(&self, profile: &Path, good: &[u8]) -> Result<PathBuf> {
+        std::fs::write(profile, good)?;
+        let output = self.ctx.out_dir.join("bad/doubled.profdata");
+        let (input, shown) = (profile.display().to_string(), output.display().to_string());
+        let weighted = format!("--weighted-input=2,{input}");
+        self.ctx.ask(&self.profdata, &["merge", "-o", &shown, &weighted])?;
+        Ok(output)
     }
 
     /// The merged profile of a program that is not ours.

@@ -1,5 +1,8 @@
 //! The recipes: what each `cargo xtask` command does, as functions read from top to bottom.
 
+mod bench_build;
+mod bench_dtail;
+mod bench_local;
 mod bench_server;
 mod build;
 mod ci;
@@ -37,6 +40,10 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::RunCase(options) => run_case::run_case(&options),
         Command::Tidy => tidy::tidy(),
         Command::Bench(Bench::Server(options)) => bench_server::bench_server(&options),
+        Command::Bench(Bench::Dgrep(options)) => bench_local::bench_dgrep(&options),
+        Command::Bench(Bench::Dcat(options)) => bench_local::bench_dcat(&options),
+        Command::Bench(Bench::Dtail(options)) => bench_dtail::bench_dtail(&options),
+        Command::Bench(Bench::Writer(options)) => bench_dtail::write(&options),
         Command::Fuzz(options) => fuzz::fuzz(&options),
         Command::Ci(options) => ci::ci(&options.steps),
     }

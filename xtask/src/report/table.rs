@@ -19,6 +19,12 @@ impl Table {
         self.rows.push(cells.into());
     }
 
+    /// The same when the number of columns is known only at run time.
+    pub(crate) fn cells(&mut self, cells: Vec<String>) {
+        debug_assert_eq!(cells.len(), self.rows[0].len());
+        self.rows.push(cells);
+    }
+
     /// Columns padded to their widest cell, two blanks apart.
     pub(crate) fn text(&self) -> String {
         let columns = self.rows[0].len();

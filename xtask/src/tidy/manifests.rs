@@ -16,7 +16,10 @@ const DIRECTIONS: [(&str, &[&str]); 18] = [
     ("dtail", &["dtail-cli"]),
     ("dtailhealth", &["dtail-cli"]),
     ("dserver", &["dtail-process", "dtail-server"]),
-    ("dtail-cli", &["dtail-client", "dtail-process", "dtail-protocol", "dtail-query"]),
+    (
+        "dtail-cli",
+        &["dtail-client", "dtail-process", "dtail-protocol", "dtail-query", "dtail-search"],
+    ),
     (
         "dtail-client",
         &["dtail-session", "dtail-ssh", "dtail-protocol", "dtail-query", "dtail-search"],
@@ -45,8 +48,16 @@ const DIRECTIONS: [(&str, &[&str]); 18] = [
 ];
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
-const OWNERS: [(&str, &[&str]); 11] = [
+const OWNERS: [(&str, &[&str]); 19] = [
     ("regex", &["dtail-search"]),
+    ("regex-automata", &["dtail-search"]),
+    ("regex-syntax", &["dtail-search"]),
+    ("aho-corasick", &["dtail-search"]),
+    ("notify", &["dtail-lines"]),
+    ("encoding_rs", &["dtail-lines"]),
+    ("bzip2", &["dtail-lines", "xtask"]),
+    ("lz4_flex", &["dtail-lines", "xtask"]),
+    ("lzma-rust2", &["dtail-lines", "xtask"]),
     ("flate2", &["dtail-lines", "xtask"]),
     ("ruzstd", &["dtail-lines", "xtask"]),
     ("glob", &["dtail-lines", "xtask"]),

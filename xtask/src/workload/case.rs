@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -254,8 +255,9 @@ impl<'a> Job<'a> {
         let source = growing.map(|growing| self.scene.inputs.of(&growing.input)).transpose()?;
         let following = growing.zip(source).map(|(how, input)| (how, &*input.path, &*scratch));
         let children = &self.ctx.children;
+        let changing = self.case.changing.as_deref();
         let (digest, finished) =
-            execute(children, &mut command, self.stdin()?, following, self.limit())?;
+            execute(children, &mut command, self.stdin()?, following, changing, self.limit())?;
         self.outcome(finished, digest)
     }
 
@@ -279,14 +281,19 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Runs one command to its end and digests what it prints, feeding the file it follows, if any.
+/// Runs one command to its end and digests what it prints, without the lines that hold the text
+/// `changing`; feeds the file it follows, if any.
 pub(crate) fn execute(
     children: &Children,
     command: &mut Command,
     stdin: Option<&Path>,
     following: Following<'_>,
+    changing: Option<&str>,
     limit: Duration,
 ) -> Result<(digest::Digest, Finished)> {
+    if let Some((growing, source, scratch)) = following {
+        follow::prepare(growing, source, scratch)?;
+    }
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.stdin(match stdin {
         Some(path) => {
@@ -299,7 +306,8 @@ pub(crate) fn execute(
         return follow::drive(growing, source, scratch, running, limit);
     }
     let stdout = running.take_stdout().context("standard output was not piped")?;
-    let reader = std::thread::spawn(move || digest_all(stdout));
+    let changing = changing.map(str::to_owned);
+    let reader = std::thread::spawn(move || digest_all(stdout, changing.as_deref()));
     let finished = running.finish(Some(limit), |_| {})?;
     let digest = reader.join().unwrap_or_else(|_| Err(std::io::Error::other("reader")));
     Ok((digest.context("cannot read the program's output")?, finished))
@@ -351,9 +359,23 @@ impl Effect {
     }
 }
 
-fn digest_all(mut stream: impl std::io::Read) -> std::io::Result<digest::Digest> {
+fn digest_all(
+    mut stream: impl std::io::Read,
+    changing: Option<&str>,
+) -> std::io::Result<digest::Digest> {
     let mut digest = digest::Digest::default();
-    digest.update_from(&mut stream)?;
+    let Some(text) = changing else {
+        digest.update_from(&mut stream)?;
+        return Ok(digest);
+    };
+    let mut reader = std::io::BufReader::new(stream);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        if !line.windows(text.len().max(1)).any(|window| window == text.as_bytes()) {
+            digest.update(&line);
+        }
+        line.clear();
+    }
     Ok(digest)
 }
 
@@ -368,4 +390,18 @@ fn files(scratch: &Path, follows: bool) -> Result<BTreeMap<String, String>> {
         }
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_change_from_run_to_run_are_not_compared() {
+        let told = |text: &str, changing| digest_all(text.as_bytes(), changing).unwrap();
+        let first = told("a\nelapsed 1\nb\n", Some("elapsed"));
+        assert_eq!(first.bytes(), 4);
+        assert_eq!(first.finish(), told("a\nb\nelapsed 2", Some("elapsed")).finish());
+        assert_eq!(told("a\nelapsed 1\n", None).bytes(), 12);
+    }
 }

@@ -76,7 +76,7 @@ fn one(children: &Children, call: Call, following: Following<'_>, limit: Duratio
     let stdin = call.stdin.as_deref();
     let mut runs = Vec::new();
     for mut command in call.commands {
-        let ran = execute(children, &mut command, stdin, following, limit);
+        let ran = execute(children, &mut command, stdin, following, None, limit);
         runs.push(ran.with_context(|| format!("client {}", call.name))?);
     }
     Ok(runs)

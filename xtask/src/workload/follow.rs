@@ -30,6 +30,9 @@ pub(crate) struct Growing {
     /// How often it is truncated and written anew.
     #[serde(default)]
     truncations: usize,
+    /// Its first part is there before the tool starts, for a tool that is told where to begin.
+    #[serde(default)]
+    begun: bool,
 }
 
 /// The followed file in the case's scratch folder.
@@ -42,9 +45,26 @@ pub(crate) fn owns(name: &str) -> bool {
     name.starts_with(FILE)
 }
 
+/// Makes what has to be there before the tool starts.
+pub(crate) fn prepare(growing: &Growing, source: &Path, scratch: &Path) -> Result<()> {
+    if !growing.begun {
+        return Ok(());
+    }
+    let lines = fs::read(source).with_context(|| format!("cannot read {}", source.display()))?;
+    let mut begun = split_at_lines(&lines, growing.parts())[0].to_vec();
+    begun.extend_from_slice(marked_line(0).as_bytes());
+    fs::write(path(scratch), begun).context("cannot write the growing file")
+}
+
+impl Growing {
+    fn parts(&self) -> usize {
+        self.renames + self.truncations + 1
+    }
+}
+
 /// Feeds the running tool, ends it with SIGTERM after the last mark, and digests its output.
 ///
-/// The file does not exist when the tool starts: a follower names it on standard error, because it
+/// Unless it has begun, the file does not exist when the tool starts: a follower names it on standard error, because it
 /// waits for it, and reads it from its beginning when it appears, so that the output is the same in
 /// every run. A tool that ends or is ended early ends the feeding too, because its output closes.
 pub(crate) fn drive(
@@ -61,7 +81,9 @@ pub(crate) fn drive(
     let (finished, digest, fed) = std::thread::scope(|scope| {
         let reader = scope.spawn(move || digest_and_report(stdout, &marks));
         let feeder = scope.spawn(move || {
-            let fed = said.recv().map_err(|_gone| Feed::Gone);
+            // What has begun shows its mark; nobody says anything about it.
+            let ready = if growing.begun { Ok(()) } else { said.recv() };
+            let fed = ready.map_err(|_gone| Feed::Gone);
             let fed = fed.and_then(|()| feed(growing, source, &path(scratch), &seen));
             group.signal(Signal::TERM);
             fed
@@ -100,9 +122,15 @@ impl From<std::io::Error> for Feed {
 
 fn feed(growing: &Growing, source: &Path, path: &Path, seen: &Receiver<u64>) -> Result<(), Feed> {
     let lines = fs::read(source)?;
-    let parts = growing.renames + growing.truncations + 1;
-    let mut file = File::create(path)?;
-    for (number, part) in split_at_lines(&lines, parts).into_iter().enumerate() {
+    let mut file = match growing.begun {
+        true => File::options().append(true).open(path)?,
+        false => File::create(path)?,
+    };
+    for (number, part) in split_at_lines(&lines, growing.parts()).into_iter().enumerate() {
+        if number == 0 && growing.begun {
+            shown(0, seen)?;
+            continue;
+        }
         if number > 0 && number <= growing.renames {
             fs::rename(path, path.with_added_extension(number.to_string()))?;
             file = File::create(path)?;
@@ -121,7 +149,16 @@ fn feed(growing: &Growing, source: &Path, path: &Path, seen: &Receiver<u64>) -> 
 
 /// Appends a mark and waits until the tool has printed it.
 fn mark(file: &mut File, number: u64, seen: &Receiver<u64>) -> Result<(), Feed> {
-    file.write_all(format!("[2024-01-01 00:00:00] FATAL - {MARK} {number}.\n").as_bytes())?;
+    file.write_all(marked_line(number).as_bytes())?;
+    shown(number, seen)
+}
+
+fn marked_line(number: u64) -> String {
+    format!("[2024-01-01 00:00:00] FATAL - {MARK} {number}.\n")
+}
+
+/// Waits until the tool has printed the mark.
+fn shown(number: u64, seen: &Receiver<u64>) -> Result<(), Feed> {
     loop {
         match seen.recv() {
             Ok(shown) if shown == number => return Ok(()),
@@ -178,6 +215,20 @@ mod tests {
             assert_eq!(split.concat(), bytes);
             assert!(split.iter().all(|part| part.is_empty() || part.ends_with(b"\n")));
         }
+    }
+
+    #[test]
+    fn a_log_that_has_begun_ends_with_a_mark() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("source");
+        fs::write(&source, "one\ntwo\nthree\nfour\n").unwrap();
+        let growing: Growing =
+            toml::from_str("input = \"x\"\nrenames = 1\nbegun = true\n").unwrap();
+        prepare(&growing, &source, dir.path()).unwrap();
+        let text = fs::read_to_string(path(dir.path())).unwrap();
+        let (lines, mark) = text.trim_end().rsplit_once('\n').unwrap();
+        assert!(lines.starts_with("one\n") && !lines.contains("four"));
+        assert_eq!(marked(mark.as_bytes()), Some(0));
     }
 
     #[test]

@@ -56,17 +56,40 @@ impl Generator {
 
     /// Writes about `lines` lines; generators of long lines write fewer so that sizes compare.
     pub(crate) fn write(self, seed: u64, lines: u64, out: &mut impl io::Write) -> io::Result<()> {
+        let lines = if self == Self::Long { (lines / 100).max(10) } else { lines };
+        self.write_while(seed, out, |number, _bytes| number < lines)
+    }
+
+    /// Writes whole lines until there are at least `bytes` of them.
+    pub(crate) fn write_bytes(
+        self,
+        seed: u64,
+        bytes: u64,
+        out: &mut impl io::Write,
+    ) -> io::Result<()> {
+        self.write_while(seed, out, |_number, written| written < bytes)
+    }
+
+    /// Writes lines as long as `more` says so of the next line's number and the bytes so far.
+    fn write_while(
+        self,
+        seed: u64,
+        out: &mut impl io::Write,
+        more: impl Fn(u64, u64) -> bool,
+    ) -> io::Result<()> {
         let mut random = Random::new(seed);
         let mut line = String::new();
         if self == Self::Csv {
             out.write_all(b"timestamp,user,action,duration,status\n")?;
         }
-        let lines = if self == Self::Long { (lines / 100).max(10) } else { lines };
-        for number in 0..lines {
+        let (mut number, mut bytes) = (0, 0);
+        while more(number, bytes) {
             line.clear();
             self.line(&mut random, number, &mut line);
             line.push('\n');
             out.write_all(line.as_bytes())?;
+            number += 1;
+            bytes += line.len() as u64;
         }
         Ok(())
     }
@@ -248,6 +271,15 @@ mod tests {
             [2024-01-01 00:00:00] INFO - admin: 🚀 данные Grüße Grüße соединение naïve
         "#]],
         );
+    }
+
+    #[test]
+    fn a_size_ends_with_the_first_whole_line_beyond() {
+        let mut out = Vec::new();
+        Generator::Service.write_bytes(3, 5000, &mut out).unwrap();
+        let last = out[..out.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+        assert!(out.len() >= 5000 && last < 5000);
+        assert!(text(Generator::Service, 3, 100).as_bytes().starts_with(&out));
     }
 
     #[test]

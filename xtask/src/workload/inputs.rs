@@ -25,6 +25,9 @@ pub(crate) struct Recipe {
     #[serde(default = "one")]
     pub(crate) scale: f64,
     pub(crate) compress: Option<Compression>,
+    /// The lines are spread over a folder of so many files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) files: Option<u32>,
 }
 
 /// The formats that inputs can be compressed with.
@@ -33,6 +36,9 @@ pub(crate) struct Recipe {
 pub(crate) enum Compression {
     Gzip,
     Zstd,
+    Xz,
+    Bzip2,
+    Lz4,
 }
 
 fn one() -> f64 {
@@ -65,9 +71,8 @@ impl Inputs {
 impl Artefact for Inputs {
     fn verify(&self) -> Result<()> {
         for input in self.0.values() {
-            let bytes = std::fs::metadata(&input.path)
-                .with_context(|| format!("cannot read {}", input.path.display()))?
-                .len();
+            let bytes = length(&input.path)
+                .with_context(|| format!("cannot read {}", input.path.display()))?;
             anyhow::ensure!(bytes == input.bytes, "{} has changed", input.path.display());
         }
         Ok(())
@@ -113,7 +118,10 @@ pub(crate) fn make_one(
 ) -> Result<Input> {
     let lines = recipe.lines(data_size);
     let path = recipe.path(folder, name, data_size)?;
-    finish(path, Some(recipe.seed), |temporary| write_one(temporary, recipe, lines))
+    finish(path, Some(recipe.seed), |temporary| match recipe.files {
+        Some(count) => write_folder(temporary, recipe, lines / u64::from(count.max(1)), count),
+        None => write_one(temporary, recipe, lines),
+    })
 }
 
 impl Recipe {
@@ -128,6 +136,10 @@ impl Recipe {
         let extension = match self.compress {
             Some(Compression::Gzip) => "log.gz",
             Some(Compression::Zstd) => "log.zst",
+            Some(Compression::Xz) => "log.xz",
+            Some(Compression::Bzip2) => "log.bz2",
+            Some(Compression::Lz4) => "log.lz4",
+            None if self.files.is_some() => "files",
             None => "log",
         };
         let key = digest::of_bytes(identity.as_bytes());
@@ -142,39 +154,99 @@ pub(crate) fn finish(
     make: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<Input> {
     let record = path.with_added_extension("sha256");
-    if !path.is_file() || !record.is_file() {
+    if !path.exists() || !record.is_file() {
+        if path.is_dir() {
+            std::fs::remove_dir_all(&path)?;
+        }
         atomic::replace(&path, make)?;
-        atomic::write(&record, digest::of_file(&path)?.as_bytes())?;
+        atomic::write(&record, digest_of(&path)?.as_bytes())?;
     }
     let sha256 = std::fs::read_to_string(&record)?;
-    let bytes = std::fs::metadata(&path)?.len();
+    let bytes = length(&path)?;
     Ok(Input { path, sha256, bytes, seed })
 }
 
-fn write_one(path: &Path, recipe: &Recipe, lines: u64) -> Result<()> {
-    let create =
-        || std::fs::File::create(path).with_context(|| format!("cannot make {}", path.display()));
-    match recipe.compress {
-        None => {
-            let mut out = BufWriter::with_capacity(1 << 18, create()?);
-            recipe.generator.write(recipe.seed, lines, &mut out)?;
-            out.flush()?;
-        }
-        Some(Compression::Gzip) => {
-            let out = BufWriter::new(create()?);
-            let mut out = flate2::write::GzEncoder::new(out, flate2::Compression::fast());
-            recipe.generator.write(recipe.seed, lines, &mut out)?;
-            out.finish()?.flush()?;
-        }
-        Some(Compression::Zstd) => {
-            let mut plain = Vec::new();
-            recipe.generator.write(recipe.seed, lines, &mut plain)?;
-            let level = ruzstd::encoding::CompressionLevel::Fastest;
-            let packed = ruzstd::encoding::compress_to_vec(plain.as_slice(), level);
-            create()?.write_all(&packed)?;
-        }
+/// The bytes of a file, or of all files of a folder.
+fn length(path: &Path) -> std::io::Result<u64> {
+    if !path.is_dir() {
+        return Ok(std::fs::metadata(path)?.len());
+    }
+    std::fs::read_dir(path)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+}
+
+/// The digest of a file, or of all files of a folder in the order of their names.
+fn digest_of(path: &Path) -> Result<String> {
+    if !path.is_dir() {
+        return digest::of_file(path);
+    }
+    let mut files = std::fs::read_dir(path)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    files.sort();
+    let mut all = digest::Digest::default();
+    for file in files {
+        all.update(digest::of_file(&file)?.as_bytes());
+    }
+    Ok(all.finish())
+}
+
+/// Many small files, each with a seed of its own.
+fn write_folder(path: &Path, recipe: &Recipe, lines: u64, count: u32) -> Result<()> {
+    // What an interrupted run left has the name of its process and is not ours.
+    atomic::fresh_dir(path)?;
+    for (number, seed) in (0..count).zip(recipe.seed << 32..) {
+        let one = Recipe { seed, files: None, ..recipe.clone() };
+        write_one(&path.join(format!("{number:05}.log")), &one, lines.max(1))?;
     }
     Ok(())
+}
+
+fn write_one(path: &Path, recipe: &Recipe, lines: u64) -> Result<()> {
+    let Some(how) = recipe.compress else {
+        let mut out = BufWriter::with_capacity(1 << 18, create(path)?);
+        recipe.generator.write(recipe.seed, lines, &mut out)?;
+        return Ok(out.flush()?);
+    };
+    let mut plain = Vec::new();
+    recipe.generator.write(recipe.seed, lines, &mut plain)?;
+    compress(how, &plain, path)
+}
+
+fn create(path: &Path) -> Result<std::fs::File> {
+    std::fs::File::create(path).with_context(|| format!("cannot make {}", path.display()))
+}
+
+/// Writes `plain` to `path`, compressed by crates: the same bytes on every machine.
+pub(crate) fn compress(how: Compression, plain: &[u8], path: &Path) -> Result<()> {
+    let mut out = BufWriter::new(create(path)?);
+    match how {
+        Compression::Gzip => {
+            let mut packer = flate2::write::GzEncoder::new(&mut out, flate2::Compression::fast());
+            packer.write_all(plain)?;
+            packer.finish()?;
+        }
+        Compression::Zstd => {
+            let level = ruzstd::encoding::CompressionLevel::Fastest;
+            out.write_all(&ruzstd::encoding::compress_to_vec(plain, level))?;
+        }
+        Compression::Xz => {
+            let options = lzma_rust2::XzOptions::with_preset(1);
+            let mut packer = lzma_rust2::XzWriter::new(&mut out, options)?;
+            packer.write_all(plain)?;
+            packer.finish()?;
+        }
+        Compression::Bzip2 => {
+            let mut packer = bzip2::write::BzEncoder::new(&mut out, bzip2::Compression::fast());
+            packer.write_all(plain)?;
+            packer.finish()?;
+        }
+        Compression::Lz4 => {
+            let mut packer = lz4_flex::frame::FrameEncoder::new(&mut out);
+            packer.write_all(plain)?;
+            packer.finish().context("lz4")?;
+        }
+    }
+    Ok(out.flush()?)
 }
 
 /// Names and seeds may differ and the content still be the same, so the content decides.
@@ -214,18 +286,50 @@ mod tests {
         assert!(refuse_equal(&made("1", "2", "1"), &kinds).is_ok());
     }
 
-    #[test]
-    fn a_made_input_is_taken_again_and_has_the_recorded_bytes() {
+    #[track_caller]
+    fn check(how: Compression, magic: &[u8]) {
         let dir = tempfile::tempdir().unwrap();
         let recipe = Recipe {
             generator: Generator::Service,
             seed: 5,
             scale: 1.0,
-            compress: Some(Compression::Gzip),
+            compress: Some(how),
+            files: None,
         };
         let first = make_one(dir.path(), "x", &recipe, 100).unwrap();
         let second = make_one(dir.path(), "x", &recipe, 100).unwrap();
         assert_eq!(first.sha256, second.sha256);
-        assert!(digest::starts_with(&first.path, &[0x1f, 0x8b]));
+        assert!(digest::starts_with(&first.path, magic));
+    }
+
+    #[test]
+    fn a_folder_of_files_is_one_input() {
+        let dir = tempfile::tempdir().unwrap();
+        let recipe = Recipe {
+            generator: Generator::Service,
+            seed: 6,
+            scale: 1.0,
+            compress: None,
+            files: Some(20),
+        };
+        let first = make_one(dir.path(), "x", &recipe, 100).unwrap();
+        let second = make_one(dir.path(), "x", &recipe, 100).unwrap();
+        assert_eq!((&first.sha256, first.bytes), (&second.sha256, second.bytes));
+        let text = |name: &str| std::fs::read_to_string(first.path.join(name)).unwrap();
+        assert_eq!(text("00000.log").lines().count(), 5);
+        assert_ne!(text("00000.log"), text("00019.log"));
+        let inputs = Inputs(BTreeMap::from([("x".to_owned(), first.clone())]));
+        assert!(inputs.verify().is_ok());
+        std::fs::write(first.path.join("00003.log"), "x").unwrap();
+        assert!(inputs.verify().is_err());
+    }
+
+    #[test]
+    fn a_made_input_is_taken_again_and_is_of_its_format() {
+        check(Compression::Gzip, &[0x1f, 0x8b]);
+        check(Compression::Zstd, &[0x28, 0xb5, 0x2f, 0xfd]);
+        check(Compression::Xz, b"\xfd7zXZ\0");
+        check(Compression::Bzip2, b"BZh");
+        check(Compression::Lz4, &[0x04, 0x22, 0x4d, 0x18]);
     }
 }

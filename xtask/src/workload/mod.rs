@@ -83,6 +83,8 @@ pub(crate) struct Case {
     pub(crate) when: When,
     #[serde(default)]
     pub(crate) measure: Measure,
+    /// Lines of standard output that hold this text are not compared: they differ from run to run.
+    pub(crate) changing: Option<String>,
     /// The tool, or one of its clients, follows a file that grows while it runs.
     pub(crate) growing: Option<follow::Growing>,
     /// The server that runs beside the tool, or, with `clients`, that the tool is.
@@ -387,7 +389,7 @@ mod tests {
         check_error(
             &format!("{train}{eval}wight = 2\n"),
             &expect![
-                "workloads/t.toml:10: unknown field `wight`, expected one of `name`, `kind`, `args`, `stdin`, `exit`, `timeout_s`, `repeat`, `weight`, `when`, `measure`, `growing`, `server`, `clients`, `max_share`, `expect_hot`"
+                "workloads/t.toml:10: unknown field `wight`, expected one of `name`, `kind`, `args`, `stdin`, `exit`, `timeout_s`, `repeat`, `weight`, `when`, `measure`, `changing`, `growing`, `server`, `clients`, `max_share`, `expect_hot`"
             ],
         );
         check_error(

@@ -1,9 +1,11 @@
 //! dcat as its users run it. It never looks inside.
 
 mod bad_input;
+mod copies;
 mod ends;
 mod files;
 mod formats;
+mod numbers;
 mod usage;
 
 use dtail_testkit::{Program, Scratch};

@@ -178,12 +178,13 @@ fn an_empty_input_is_no_error() {
 #[test]
 fn diagnostics_go_where_the_logger_says() {
     let text = "cannot open nope: No such file or directory";
+    // Without a terminal among the loggers the cause of the exit code is told all the same.
     for (flags, said, recorded) in [
         (&[][..], true, true),
         (&["-logger=fout"], true, true),
         (&["-logger=stdout"], true, false),
-        (&["-logger=File"], false, true),
-        (&["-logger=none"], false, false),
+        (&["-logger=File"], true, true),
+        (&["-logger=none"], true, false),
         (&["-logLevel=fatal"], false, false),
     ] {
         let scratch = Scratch::new();
@@ -204,6 +205,18 @@ fn diagnostics_go_where_the_logger_says() {
             more => panic!("{more:?}"),
         }
     }
+}
+
+#[test]
+fn without_a_logger_there_is_one_line_at_most() {
+    let scratch = Scratch::new();
+    scratch.write("a.log", "a\n");
+    let run = |files: &[&str]| dcat(&scratch, &["-plain", "-logger=none"]).args(files).run();
+    run(&["a.log"]).exits(0).says("");
+    run(&["nope", "a.log", "neither", "nowhere"])
+        .exits(3)
+        .prints("a\n")
+        .says("dcat: cannot open nope: No such file or directory (and 2 more, see --logger)\n");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod ends;
 mod formats;
 mod outfile;
 mod results;
+mod terminal;
 
 use dtail_testkit::{Program, Scratch};
 

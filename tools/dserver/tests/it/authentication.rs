@@ -3,11 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use dtail_testkit::{Program, Scratch, Server, Signal, Stdin, sibling};
+use dtail_testkit::{Program, Scratch, Server, Signal, Stdin, sibling, wait_until};
 
 use crate::old_client::{converse, ssh, ssh_with_key};
 
+const LIMIT: Duration = Duration::from_secs(60);
 /// OpenSSH's exit code when it has no session.
 const NO_SESSION: i32 = 255;
 
@@ -201,5 +203,52 @@ fn a_registered_key_counts_until_the_next_reload() {
     cat().exits(0).prints("one\n");
     server.authorize("ann", "# nobody any more\n");
     cat().exits(2).prints("");
+    server.stop();
+}
+
+/// Somebody names the wrong key and does not notice, because another lets them in.
+#[test]
+fn a_key_that_has_not_let_its_owner_in_is_not_registered() {
+    let server = Server::start("{}");
+    let path = server.scratch().write("a.log", "one\n");
+    let scratch = Scratch::new();
+    let (wrong, _) = new_key(&scratch, "wrong");
+    scratch.write(".ssh/known_hosts", server.known_hosts());
+    scratch.write(".ssh/id_ed25519", fs::read(server.key()).unwrap());
+    let default = scratch.path().join(".ssh/id_ed25519");
+    fs::set_permissions(&default, fs::Permissions::from_mode(0o600)).unwrap();
+    let address = server.address().to_string();
+    let cat = || {
+        Program::new(sibling("dcat"), &scratch)
+            .args(["--servers", &address, "--user", server.user(), "--plain", "--auth-key-path"])
+            .args([&wrong, &path])
+            .run()
+    };
+    cat().exits(0).prints("one\n");
+    server.wait_for_log("connection ended");
+    assert!(!server.log().contains("key registered"), "{}", server.log());
+    fs::remove_file(default).unwrap();
+    cat().exits(2).prints("");
+    server.stop();
+}
+
+/// Its owner may log in by it for as long as by the key that vouched for it.
+#[test]
+fn a_registered_key_expires_with_the_key_that_registered_it() {
+    let server = Server::start("{}");
+    let path = server.scratch().write("a.log", "one\n");
+    let scratch = Scratch::new();
+    let key = server.public_key();
+    let soon = Program::new("/bin/date", &scratch)
+        .args(["-u", "-d", "12 seconds", "+%Y%m%d%H%M%SZ"])
+        .run()
+        .exits(0)
+        .stdout_text();
+    server.authorize("ann", &format!("expiry-time=\"{}\" {key}", soon.trim()));
+    let cat = || server.client("dcat", &scratch).arg("--plain").arg(&path).run();
+    cat().exits(0);
+    server.wait_for_log("key registered");
+    server.authorize("ann", "# nobody any more\n");
+    wait_until("the key has expired", LIMIT, || cat().code() == Some(2));
     server.stop();
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dtail_testkit::{Scratch, Server, wait_until};
+use dtail_testkit::{Scratch, Server, Signal, wait_until};
 
 /// The first look at the schedule comes after two seconds.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -98,6 +98,28 @@ fn a_continuous_job_keeps_its_outfile_up_to_date() {
         text.starts_with("count(a)\n") && text.len() > "count(a)\n".len()
     });
     server.stop();
+}
+
+/// Nothing is half written when the process is gone.
+#[test]
+fn a_server_that_stops_waits_for_its_jobs() {
+    let scratch = Scratch::new();
+    let log = scratch.write("a.log", "a=1\n");
+    open_to_all(scratch.path());
+    let config = format!(
+        r#"{{"Server": {{"Continuous": [{{"Name": "now", "Enable": true, "Files": "{}",
+            "Query": "select count(a) group by $hostname interval 3600 logformat generickv",
+            "Outfile": "now.csv"}}]}}}}"#,
+        log.display()
+    );
+    let server = Server::start(&config);
+    server.wait_for_log("job started");
+    server.running().signal(Signal::TERM);
+    server.wait_for_log("dserver|stopped");
+    let log = server.log();
+    let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("no {text:?}\n{log}"));
+    assert!(place("job ended") < place("dserver|stopped"), "{log}");
+    server.stopped().exits(0);
 }
 
 fn open_to_all(folder: &std::path::Path) {

@@ -9,5 +9,6 @@ mod jobs;
 mod legacy;
 mod limits;
 mod old_client;
+mod searches;
 mod subsystem;
 mod usage;

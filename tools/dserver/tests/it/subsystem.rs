@@ -6,10 +6,10 @@ use dtail_testkit::{Program, Scratch, Signal, Sshd, Stdin, sibling};
 use expect_test::expect;
 
 const LIMIT: Duration = Duration::from_secs(30);
-const ARGUMENTS: [&str; 4] = ["--cfg", "none", "--logger", "none"];
+pub(crate) const ARGUMENTS: [&str; 4] = ["--cfg", "none", "--logger", "none"];
 
 /// A client that reaches `testhost` through the user's own ssh.
-fn client(sshd: &Sshd, scratch: &Scratch, program: &str) -> Program {
+pub(crate) fn client(sshd: &Sshd, scratch: &Scratch, program: &str) -> Program {
     let command = format!("ssh -F {}", sshd.ssh_config().display());
     Program::new(sibling(program), scratch).args([
         "--transport",

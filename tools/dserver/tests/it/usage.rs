@@ -90,9 +90,12 @@ fn bad_usage_is_one_line() {
 fn unknown_algorithms_are_named() {
     let scratch = Scratch::new();
     scratch.write("cipher.json", r#"{"Server": {"Ciphers": ["rot13"], "HostKeyFile": "key"}}"#);
+    let check = || dserver(&scratch, &["--check-config", "--cfg", "cipher.json"]).run();
+    let without_key = check().exits(2).stderr_text();
+    assert!(!scratch.path().join("key").exists(), "a check makes nothing");
     dserver(&scratch, &["--generate-key", "key"]).run().exits(0);
-    let finished = dserver(&scratch, &["--check-config", "--cfg", "cipher.json"]).run();
-    finished.exits(2);
+    let finished = check();
+    finished.exits(2).says(&without_key);
     expect![[r#"
         error: unknown cipher "rot13": use one of aes128-gcm@openssh.com, aes256-gcm@openssh.com, chacha20-poly1305@openssh.com, aes128-ctr, aes192-ctr, aes256-ctr
     "#]].assert_eq(&finished.stderr_text());

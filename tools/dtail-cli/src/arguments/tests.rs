@@ -65,7 +65,7 @@ fn the_last_of_a_repeated_flag_counts() {
 
 #[test]
 fn complaints_are_one_line() {
-    check("-nope", &expect!["unexpected argument '--nope' found"]);
+    check("-zope", &expect!["unexpected argument '--zope' found"]);
     check(
         "-plian",
         &expect!["unexpected argument '--plian' found; tip: a similar argument exists: '--plain'"],
@@ -89,6 +89,84 @@ fn complaints_are_one_line() {
             "invalid value 'blue' for '--color <WHEN>'; [possible values: auto, always, never]"
         ],
     );
+}
+
+#[track_caller]
+fn check_search(line: &str, expected: &Expect) {
+    let words = std::iter::once("dall").chain(line.split_whitespace());
+    let said = match parse::<All>(words.map(Into::into).collect()) {
+        Ok(All { input, search, follow, .. }) => format!(
+            "{:?} regexp={:?} ignore={} only={} max={} around={:?}/{:?}/{} lines={:?} bytes={:?}",
+            input.arguments,
+            search.regexp,
+            search.ignore_case,
+            search.only_matching,
+            search.max,
+            search.before,
+            search.after,
+            search.context,
+            follow.lines,
+            follow.bytes
+        ),
+        Err(NotParsed::Help(_)) => "help".to_owned(),
+        Err(NotParsed::Error(line)) => line,
+    };
+    expected.assert_eq(&said);
+}
+
+#[test]
+fn letters_are_greps_and_tails() {
+    check_search(
+        "-oi -e a -eb -e -x -m3 f",
+        &expect![[
+            r#"["f"] regexp=["a", "b", "-x"] ignore=true only=true max=3 around=None/None/0 lines=None bytes=None"#
+        ]],
+    );
+    check_search(
+        "-A3 -B 2 -C1 -max 3 f",
+        &expect![[
+            r#"["f"] regexp=[] ignore=false only=false max=3 around=Some(2)/Some(3)/1 lines=None bytes=None"#
+        ]],
+    );
+    check_search(
+        "-after-context=3 --before-context 2 --maxCount 1 f",
+        &expect![[
+            r#"["f"] regexp=[] ignore=false only=false max=1 around=Some(2)/Some(3)/0 lines=None bytes=None"#
+        ]],
+    );
+    check_search(
+        "-f -F -n 5 f",
+        &expect![[
+            r#"["f"] regexp=[] ignore=false only=false max=0 around=None/None/0 lines=Some(Before(5)) bytes=None"#
+        ]],
+    );
+    check_search(
+        "-fn5 f",
+        &expect![[
+            r#"["f"] regexp=[] ignore=false only=false max=0 around=None/None/0 lines=Some(Before(5)) bytes=None"#
+        ]],
+    );
+    check_search(
+        "-n +1 -c 10 f",
+        &expect![[
+            r#"["f"] regexp=[] ignore=false only=false max=0 around=None/None/0 lines=Some(Beginning) bytes=Some(Before(10))"#
+        ]],
+    );
+    check_search(
+        "-lines -5 f",
+        &expect![[
+            r#"["f"] regexp=[] ignore=false only=false max=0 around=None/None/0 lines=Some(Before(5)) bytes=None"#
+        ]],
+    );
+    check_search(
+        "-n +7 f",
+        &expect!["invalid value '+7' for '--lines <LINES>': use a number, or +1 for the beginning"],
+    );
+    check_search(
+        "-c 1k f",
+        &expect!["invalid value '1k' for '--bytes <BYTES>': use a number, or +1 for the beginning"],
+    );
+    check_search("-n", &expect!["a value is required for '--lines <LINES>' but none was supplied"]);
 }
 
 #[test]

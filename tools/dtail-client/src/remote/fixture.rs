@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use dtail_protocol::frame::{
     CLIENT_FRAME_LIMIT, ClientFrame, ClientHello, Incoming, PREAMBLE, ServerFrame, ServerHello,
-    Start,
+    Start, VERSION,
 };
-use dtail_protocol::{Context, LineBlock, LineNumbers, Mode, Request};
+use dtail_protocol::{LineBlock, LineNumbers, Mode, Request, SourceSummary};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -34,6 +34,7 @@ pub(crate) struct Choice {
     pub(crate) hosts: usize,
     pub(crate) interactive: bool,
     pub(crate) register_key: Option<Vec<u8>>,
+    pub(crate) logged_in_with: Option<Vec<u8>>,
     /// Length of the queue to the merging thread.
     pub(crate) queue: usize,
 }
@@ -45,21 +46,14 @@ impl Default for Choice {
             hosts: 1,
             interactive: false,
             register_key: None,
+            logged_in_with: None,
             queue: 16,
         }
     }
 }
 
 pub(crate) fn request(mode: Mode, query: Option<&str>) -> Request {
-    Request {
-        mode,
-        files: vec!["/a.log".into()],
-        pattern: None,
-        context: Context::default(),
-        query: query.map(str::to_owned),
-        plain: false,
-        timeout: None,
-    }
+    Request { query: query.map(str::to_owned), ..Request::of(mode, vec!["/a.log".into()]) }
 }
 
 pub(crate) fn bench(choice: Choice) -> Bench {
@@ -85,22 +79,32 @@ pub(crate) fn bench(choice: Choice) -> Bench {
         orders: received,
         is_connected: watch::Sender::new(false),
         stop: stop.subscribe(),
+        logged_in_with: choice.logged_in_with,
     };
     Bench { site, items, orders, stop, shared }
 }
 
 /// Lines of the source `f`, numbered from 1.
 pub(crate) fn block(text: &str) -> LineBlock {
-    LineBlock { source: "f".into(), bytes: text.into(), numbers: LineNumbers::From(1) }
+    LineBlock {
+        source: "f".into(),
+        bytes: text.into(),
+        numbers: LineNumbers::From(1),
+        offsets: Vec::new(),
+    }
 }
 
 /// Shows what a host's task hands over.
 pub(crate) fn shown(item: &Item) -> String {
     match item {
         Item::Lines { host, block, .. } => {
-            let LineBlock { source, bytes, numbers } = block;
+            let LineBlock { source, bytes, numbers, .. } = block;
             let text = String::from_utf8_lossy(bytes);
             format!("{host} {source} {numbers:?} {text:?}")
+        }
+        Item::Source { host, summary, .. } => {
+            let SourceSummary { source, matches, .. } = summary;
+            format!("{host} {source} done, {matches} matches")
         }
         Item::Groups { groups, .. } => format!("{} groups", groups.len()),
         Item::Diagnostic(diagnostic) => {
@@ -157,7 +161,7 @@ impl FakeServer {
         self.say_bytes(&PREAMBLE).await;
         let capabilities = capabilities.iter().map(ToString::to_string).collect();
         let (hostname, software) = ("web".to_owned(), "fake".to_owned());
-        let greeting = ServerHello { version: 5, capabilities, hostname, software };
+        let greeting = ServerHello { version: VERSION, capabilities, hostname, software };
         self.say(&[ServerFrame::Hello(greeting), ServerFrame::Started { generation: 1 }]).await;
         (hello, start)
     }

@@ -44,7 +44,7 @@ impl Joining {
         let mut bytes = mem::take(&mut self.rest);
         let source = self.source.take().filter(|_| !bytes.is_empty())?;
         bytes.push(b'\n');
-        Some(LineBlock { source, bytes, numbers: LineNumbers::Unnumbered })
+        Some(LineBlock { source, bytes, numbers: LineNumbers::Unnumbered, offsets: Vec::new() })
     }
 }
 
@@ -63,6 +63,7 @@ mod tests {
             source: "f".into(),
             bytes: text.as_bytes().to_vec(),
             numbers: LineNumbers::Unnumbered,
+            offsets: Vec::new(),
         };
         let show = |block: Option<LineBlock>| {
             block.map_or("-".to_owned(), |it| String::from_utf8(it.bytes).unwrap())

@@ -4,9 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dtail_protocol::legacy::{Command, Message, MessageDecoder, Options, encode_command};
+use dtail_protocol::legacy::{
+    Command, LegacyError, Message, MessageDecoder, Options, encode_command,
+};
 use dtail_protocol::{
-    Diagnostic, LineBlock, LineNumbers, Mode, Pattern, Request, Severity, Summary,
+    Diagnostic, Extras, FollowFrom, LineBlock, LineNumbers, Mode, Parts, Pattern, Request,
+    Severity, Summary,
 };
 use dtail_query::{Groups, Query};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
@@ -73,6 +76,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     async fn ask(&mut self) -> Result<bool, Failure> {
         let mut bytes = Vec::new();
         let active = Arc::clone(&self.active);
+        if let Some(why) = unsayable(&active.request) {
+            let why = LegacyError::Unsendable(why.to_owned());
+            return Err(Failure::lasting(why.to_string()));
+        }
         for command in commands(&active.request, active.query.as_ref()) {
             let said = command.and_then(|command| {
                 encode_command(&command, &mut bytes).map_err(|err| err.to_string())
@@ -197,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             // Only servers that say what they can do know how to register a key; others would end
             // the session at the unknown word.
             Message::Hidden(text) if text.starts_with(".syn capabilities") => {
-                if let Some(blob) = self.site.shared.register_key.clone() {
+                if let Some(blob) = self.site.key_to_register() {
                     let mut bytes = Vec::new();
                     if encode_command(&Command::AuthKey(blob), &mut bytes).is_ok() {
                         self.send(&bytes).await?;
@@ -231,13 +238,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         if !belongs {
             self.pass_lines().await?;
         }
-        let is_plain = self.active.request.plain;
+        let wants_numbers = self.active.request.extras.numbers;
         let (_, block) = self.lines.get_or_insert_with(|| {
-            let numbers = match is_plain {
-                true => LineNumbers::Unnumbered,
-                false => LineNumbers::Each(Vec::new()),
+            let numbers = match wants_numbers {
+                true => LineNumbers::Each(Vec::new()),
+                false => LineNumbers::Unnumbered,
             };
-            (Arc::from(host), LineBlock { source, bytes: Vec::new(), numbers })
+            (Arc::from(host), LineBlock { source, bytes: Vec::new(), numbers, offsets: Vec::new() })
         });
         block.bytes.extend_from_slice(line);
         if let LineNumbers::Each(numbers) = &mut block.numbers {
@@ -287,6 +294,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     }
 }
 
+/// What of a request an old server cannot be told, and without which its answer is another one.
+fn unsayable(request: &Request) -> Option<&'static str> {
+    let Extras { numbers: _, offsets, summaries, paths: _ } = request.extras;
+    let follows = request.mode == Mode::Tail && request.follow_from != FollowFrom::End;
+    match request.parts {
+        Parts::Matches => Some("which sends whole lines and not only what matches"),
+        Parts::Nothing => Some("which sends lines and does not count them for each file"),
+        Parts::Lines if summaries => Some("which does not say what became of each file"),
+        Parts::Lines if offsets => Some("which does not say where in its file a line begins"),
+        Parts::Lines if follows => Some("which follows files from their ends only"),
+        Parts::Lines => None,
+    }
+}
+
 /// What DTail's client would say for a request, without the query itself. An error instead of a
 /// command for what cannot be said.
 fn commands(
@@ -325,7 +346,7 @@ fn table_pattern(query: &Query) -> Option<Pattern> {
         "*" => r"\|MAPREDUCE:\|".to_owned(),
         table => format!(r"\|MAPREDUCE:{table}\|"),
     };
-    Some(Pattern { text, invert: false })
+    Some(Pattern::of(&text))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dtail_protocol::Summary;
 use dtail_ssh::{
-    ByteStream, ChannelError, ConnectError, ConnectErrorKind, Connection, Trust, connect,
+    ByteStream, ChannelError, ConnectError, ConnectErrorKind, Connection, PublicKey, Trust, connect,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, join};
 use tokio::process::{Child, ChildStderr, Command};
@@ -87,7 +87,7 @@ async fn by_ourselves(
     site: &mut Site,
     permit: Permit,
 ) -> Result<Summary, Failure> {
-    let connection = log_in(native, site, &permit).await?;
+    let connection = enter(native, site, &permit).await?;
     let peer = peer(connection.remote_software());
     let failure = match peer {
         Peer::OldDtail => return talk_as_of_old(connection, site, permit).await,
@@ -118,7 +118,7 @@ async fn by_ourselves(
         }
     }
     // A server that ends the connection at the word subsystem is most likely an old one.
-    let connection = log_in(native, site, &permit).await?;
+    let connection = enter(native, site, &permit).await?;
     match talk_as_of_old(connection, site, permit).await {
         // It is not: then the first complaint is the one to tell.
         Err(second) if second.is_before_greeting => Err(failure),
@@ -141,13 +141,25 @@ async fn talk_as_of_old(
 ) -> Result<Summary, Failure> {
     let stream: ByteStream = connection.shell().await.map_err(channel_failure)?;
     let answered = legacy::talk(stream, site, permit).await;
+    let is_lost = connection.has_fallen_silent();
     say_goodbye(connection).await;
-    answered
+    answered.map_err(|failure| match is_lost {
+        // All that the stream itself knows is that it has ended.
+        true => Failure { text: "lost: no sign of life for a minute".to_owned(), ..failure },
+        false => failure,
+    })
 }
 
 async fn say_goodbye(connection: Connection) {
     // In time or not, it is over.
     let _in_time = timeout(GOODBYE, connection.close()).await.is_ok();
+}
+
+async fn enter(native: &Native, site: &mut Site, permit: &Permit) -> Result<Connection, Failure> {
+    site.logged_in_with = None;
+    let connection = log_in(native, site, permit).await?;
+    site.logged_in_with = connection.key().map(PublicKey::blob);
+    Ok(connection)
 }
 
 /// Connects and logs in. An unknown host may need a person's decision, which can take longer than

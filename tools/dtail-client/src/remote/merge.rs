@@ -23,7 +23,9 @@ use super::{Counts, Question, Remote, Transport, UnknownHosts, credit};
 use crate::controls::{Reload, ReloadError};
 use crate::reports::{ReportPolicy, Reports};
 use crate::run::send;
-use crate::{Event, FailedHost, HostCounts, HostDiagnostic, HostLines, Outcome, ServerName};
+use crate::{
+    Event, FailedHost, HostCounts, HostDiagnostic, HostLines, HostSource, Outcome, ServerName,
+};
 
 /// Items under way from the hosts' tasks. What lies behind them is bounded by credit.
 const QUEUE_LENGTH: usize = 32;
@@ -159,6 +161,7 @@ impl Merge {
                 orders: received,
                 is_connected,
                 stop: self.stop.subscribe(),
+                logged_in_with: None,
             };
             hosts.spawn(async move { (shown, host::serve(site).await) });
         }
@@ -170,6 +173,10 @@ impl Merge {
         match item {
             Item::Lines { host, block, charge } => {
                 self.hand_over(Event::Lines(HostLines { host: Some(host), block }));
+                drop(charge);
+            }
+            Item::Source { host, summary, charge } => {
+                self.hand_over(Event::Source(HostSource { host: Some(host), summary }));
                 drop(charge);
             }
             Item::Groups { groups, charge } => {

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use dtail_protocol::{LineBlock, Request};
+use dtail_protocol::{LineBlock, Request, SourceSummary};
 use dtail_query::{Groups, Query};
 use dtail_session::{RequestError, Session, Settings};
 use dtail_ssh::ClientOptions;
@@ -123,12 +123,24 @@ pub(crate) struct Site {
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) is_connected: watch::Sender<bool>,
     pub(crate) stop: watch::Receiver<bool>,
+    /// The key that has let us in, in SSH wire format, if it was a bare one of our own.
+    pub(crate) logged_in_with: Option<Vec<u8>>,
+}
+
+impl Site {
+    /// What to register: the key that was named, if it is good for anything here. Another that has
+    /// let us in must not vouch for it.
+    pub(crate) fn key_to_register(&self) -> Option<Vec<u8>> {
+        let named = self.shared.register_key.as_ref();
+        named.filter(|named| self.logged_in_with.as_ref() == Some(named)).cloned()
+    }
 }
 
 /// From a host's task to the merging thread.
 #[derive(Debug)]
 pub(crate) enum Item {
     Lines { host: Arc<str>, block: LineBlock, charge: Option<Charge> },
+    Source { host: Arc<str>, summary: SourceSummary, charge: Charge },
     Groups { groups: Groups, charge: Option<Charge> },
     Diagnostic(HostDiagnostic),
     Replaced(Arc<Active>),

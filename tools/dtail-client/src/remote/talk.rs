@@ -9,7 +9,7 @@ use dtail_protocol::frame::{
     CLIENT_FRAME_LIMIT, ClientFrame, ClientHello, Incoming, PREAMBLE, Refusal, RefusalKind,
     SERVER_FRAME_LIMIT, ServerFrame, ServerHello, Start, VERSION,
 };
-use dtail_protocol::{LineBlock, Mode, Request, Summary};
+use dtail_protocol::{Extras, LineBlock, Mode, Request, SourceSummary, Summary};
 use dtail_query::Groups;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::select;
@@ -108,11 +108,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
     /// Runs to the end of the answer.
     pub(crate) async fn run(mut self) -> Result<Summary, Failure> {
         let ended = self.converse().await;
-        // What had not ended with a line ends now.
-        if let Some(rest) = self.joining.as_mut().and_then(Joining::take_rest) {
-            self.pass_lines(rest, None).await?;
-        }
+        self.pass_rest().await?;
         ended
+    }
+
+    /// What had not ended with a line ends now.
+    async fn pass_rest(&mut self) -> Result<(), Failure> {
+        match self.joining.as_mut().and_then(Joining::take_rest) {
+            Some(rest) => self.pass_lines(rest, None).await,
+            None => Ok(()),
+        }
     }
 
     async fn converse(&mut self) -> Result<Summary, Failure> {
@@ -237,6 +242,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
                     }
                 }
             }
+            ServerFrame::Source { generation, summary } => {
+                if generation == self.generation {
+                    self.pass_source(summary, charge).await?;
+                }
+            }
             ServerFrame::Aggregate { generation, groups } => {
                 if generation == self.generation {
                     let groups = self.decode(&groups)?;
@@ -276,7 +286,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
             self.counted.push(counts.count(|counts| &counts.interactive));
         }
         self.site.is_connected.send_replace(true);
-        if let Some(blob) = self.site.shared.register_key.clone().filter(|_| knows(AUTH_KEY)) {
+        if let Some(blob) = self.site.key_to_register().filter(|_| knows(AUTH_KEY)) {
             self.say(&ClientFrame::RegisterKey(blob)).await;
         }
         let current = self.site.shared.active();
@@ -352,14 +362,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
             request.timeout = Some(timeout.min(left.max(Duration::from_millis(1))));
         }
         let start = Start { generation, request, strict: self.site.shared.strict };
+        if let Some(text) = start.excess() {
+            return Err(Failure::lasting(text));
+        }
         let mut bytes = Vec::new();
         match generation {
             1 => ClientFrame::Start(start).encode(&mut bytes),
             _ => ClientFrame::Update(start).encode(&mut bytes),
         }
         if bytes.len() > CLIENT_FRAME_LIMIT {
-            let text =
-                format!("the request is longer than {CLIENT_FRAME_LIMIT} bytes: name fewer files");
+            let text = format!(
+                "the request is longer than {CLIENT_FRAME_LIMIT} bytes: ask for less at once"
+            );
             return Err(Failure::lasting(text));
         }
         Ok(bytes)
@@ -380,6 +394,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
     ) -> Result<(), Failure> {
         let Some(host) = self.host.clone() else { return Ok(()) };
         self.pass(Item::Lines { host, block, charge }).await
+    }
+
+    /// Nothing of the source follows.
+    async fn pass_source(&mut self, summary: SourceSummary, charge: Charge) -> Result<(), Failure> {
+        self.pass_rest().await?;
+        let Some(host) = self.host.clone() else { return Ok(()) };
+        self.pass(Item::Source { host, summary, charge }).await
     }
 
     /// Hands over, however long that takes; the host is told meanwhile that we are still there.
@@ -434,7 +455,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
 
 /// Several hosts that copy whole files must not break into each other's lines.
 fn joining(site: &Site, request: &Request) -> Option<Joining> {
-    let copies = request.mode == Mode::Cat && request.plain && request.pattern.is_none();
+    let Extras { numbers, offsets, .. } = request.extras;
+    let copies = request.mode == Mode::Cat && request.pattern.is_none() && !numbers && !offsets;
     (copies && site.shared.several).then(|| Joining::new(site.shared.credit))
 }
 

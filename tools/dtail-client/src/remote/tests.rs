@@ -13,16 +13,17 @@ use dtail_ssh::{
 use expect_test::{Expect, expect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use super::fixture::request;
 use super::{Native, Remote, Transport, UnknownHosts, start_remote};
-use crate::{Event, ReportPolicy};
+use crate::{Event, ReportPolicy, Run};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server that calls itself `software`, knows no subsystem, and answers whatever is asked in a
-/// shell.
-fn old_server(runtime: &Runtime, software: &str) -> SocketAddr {
+/// shell; the last thing it says is that it wants to close, or it waits for ever.
+fn old_server(runtime: &Runtime, software: &str, closes: bool) -> SocketAddr {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (key, _) = HostKey::load_or_generate(&folder.path().join("key")).expect("a key");
     let server = Server::new(ServerOptions {
@@ -53,7 +54,9 @@ fn old_server(runtime: &Runtime, software: &str) -> SocketAddr {
             assert!(asked[..length].starts_with(b"protocol 4.1 base64 "));
             let mut answer = Vec::new();
             legacy::write_line(&mut answer, "old", "a.log", 7, b"as of old\n", false);
-            legacy::close_connection(&mut answer);
+            if closes {
+                legacy::close_connection(&mut answer);
+            }
             channel.stream.write_all(&answer).await.expect("the client listens");
             // Until the client has left.
             while matches!(channel.stream.read(&mut asked).await, Ok(1..)) {}
@@ -62,14 +65,28 @@ fn old_server(runtime: &Runtime, software: &str) -> SocketAddr {
     address
 }
 
-#[track_caller]
-fn check(software: &str, expected: &Expect) {
-    let runtime = Runtime::new().expect("a runtime");
-    let address = old_server(&runtime, software);
+/// One connection to `server` that carries nothing any more once the sender is used.
+fn freezer(runtime: &Runtime, server: SocketAddr) -> (SocketAddr, oneshot::Sender<()>) {
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    let (freeze, frozen) = oneshot::channel();
+    runtime.spawn(async move {
+        let (mut client, _) = listener.accept().await.expect("the client comes");
+        let mut server = tokio::net::TcpStream::connect(server).await.expect("it listens");
+        tokio::select! {
+            _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+            _ = frozen => std::future::pending().await,
+        }
+    });
+    (address, freeze)
+}
+
+/// Asks for whole files.
+fn ask(address: SocketAddr, keepalive: Duration) -> Run {
     let options = ClientOptions {
         connect_timeout: TIMEOUT,
         handshake_timeout: TIMEOUT,
-        keepalive: Duration::ZERO,
+        keepalive,
         identities: Arc::new(Identities::none()),
         known_hosts: Arc::new(KnownHosts::empty()),
         software: super::SOFTWARE.to_owned(),
@@ -89,7 +106,13 @@ fn check(software: &str, expected: &Expect) {
     };
     let cancel = Arc::new(AtomicBool::new(false));
     let request = request(Mode::Cat, None);
-    let run = start_remote(request, remote, ReportPolicy::FinalOnly, cancel).expect("it starts");
+    start_remote(request, remote, ReportPolicy::FinalOnly, cancel).expect("it starts")
+}
+
+#[track_caller]
+fn check(software: &str, expected: &Expect) {
+    let runtime = Runtime::new().expect("a runtime");
+    let run = ask(old_server(&runtime, software, true), Duration::ZERO);
     let mut said = String::new();
     for event in run.events() {
         if let Event::Lines(lines) = event {
@@ -102,6 +125,21 @@ fn check(software: &str, expected: &Expect) {
         said.push_str(&format!("failed: {}\n", failed.text));
     }
     expected.assert_eq(&said);
+}
+
+/// Unlike ours it says nothing as long as there is nothing to say.
+#[test]
+fn an_old_server_that_has_vanished_is_lost() {
+    let runtime = Runtime::new().expect("a runtime");
+    let (address, freeze) = freezer(&runtime, old_server(&runtime, "Go", false));
+    let run = ask(address, Duration::from_millis(100));
+    let next = || run.events().recv_timeout(TIMEOUT);
+    while !matches!(next().expect("lines come"), Event::Lines(_)) {}
+    freeze.send(()).expect("it has not ended");
+    while next().is_ok() {}
+    let outcome = run.finish().expect("no panic");
+    let texts: Vec<&str> = outcome.failed_hosts.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(texts, ["lost: no sign of life for a minute"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use dtail_protocol::{Context, Diagnostic, LineBlock, LineNumbers, Mode, Request, Severity};
+use dtail_protocol::{Diagnostic, LineBlock, LineNumbers, Mode, Request, Severity};
 use dtail_query::HostFacts;
 use dtail_session::Settings;
 use expect_test::expect;
@@ -22,15 +22,7 @@ fn settings() -> Settings {
 }
 
 fn request(mode: Mode, query: Option<&str>) -> Request {
-    Request {
-        mode,
-        files: Vec::new(),
-        pattern: None,
-        context: Context::default(),
-        query: query.map(str::to_owned),
-        plain: false,
-        timeout: None,
-    }
+    Request { query: query.map(str::to_owned), ..Request::of(mode, Vec::new()) }
 }
 
 fn local(request: Request) -> Run {
@@ -54,7 +46,7 @@ fn lines_arrive_and_the_channel_closes() {
     let [Event::Lines(HostLines { host: None, block })] = events.as_slice() else {
         panic!("one block, got {events:?}")
     };
-    let LineBlock { source, bytes, numbers } = block;
+    let LineBlock { source, bytes, numbers, .. } = block;
     assert_eq!((&**source, bytes.as_slice()), ("a", &b"1\n2\n"[..]));
     assert_eq!(*numbers, LineNumbers::From(1));
     assert_eq!(run.finish().expect("no panic").summary.matches, 2);

@@ -9,12 +9,16 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
+use super::FollowFrom;
 use crate::compression::Compression;
 use crate::splitter::{Block, Splitter};
 
 /// Most bytes read at once. Less than for whole files: what a burst leaves behind in the allocator
 /// stays there as long as a log is followed.
 const BLOCK_SIZE: usize = 64 * 1024;
+/// The same while a lot is waiting, more than [`BACKLOG`].
+const LARGE_BLOCK_SIZE: usize = 256 * 1024;
+const BACKLOG: usize = 1024 * 1024;
 /// Room made for less than that, so that a thousand quiet logs need little memory.
 const LEAST_ROOM: usize = 4 * 1024;
 /// So many bytes before the offset are remembered. When they are no longer there, the file was
@@ -93,17 +97,51 @@ impl Log {
         }
     }
 
-    /// Leaves out what is there already. A compressed file is given up and its format returned.
-    pub(super) fn skip_to_end(&mut self) -> io::Result<Option<Compression>> {
+    /// Leaves out what is there already and not wanted. A compressed file is given up and its
+    /// format returned.
+    pub(super) fn begin(&mut self, from: FollowFrom) -> io::Result<Option<Compression>> {
         let compression = Compression::of(&self.file)?;
         self.given_up = compression.is_some();
         let size = self.file.metadata()?.len();
-        let known = usize::try_from(size).map_or(LANDMARK_SIZE, |size| size.min(LANDMARK_SIZE));
-        let mut landmark = vec![0; known];
-        self.file.read_exact_at(&mut landmark, size - known as u64)?;
-        self.landmark = landmark;
-        self.offset = size;
+        self.offset = match from {
+            _ if self.given_up => size,
+            FollowFrom::End => size,
+            FollowFrom::Lines(lines) => self.start_of_last(lines, size)?,
+            FollowFrom::Bytes(bytes) => size.saturating_sub(bytes),
+            FollowFrom::Beginning => 0,
+        };
+        let known = usize::try_from(self.offset).unwrap_or(LANDMARK_SIZE).min(LANDMARK_SIZE);
+        self.landmark = vec![0; known];
+        self.file.read_exact_at(&mut self.landmark, self.offset - known as u64)?;
         Ok(compression)
+    }
+
+    /// Where the last so many lines begin. Reads backwards, and no more than it must.
+    fn start_of_last(&self, lines: u64, size: u64) -> io::Result<u64> {
+        let mut piece = vec![0; BLOCK_SIZE];
+        let mut end = size;
+        let mut found = 0;
+        while end > 0 && lines > 0 {
+            let start = end.saturating_sub(BLOCK_SIZE as u64);
+            let piece = &mut piece[..(end - start) as usize];
+            self.file.read_exact_at(piece, start)?;
+            for newline in memchr::memrchr_iter(b'\n', piece) {
+                let after = start + newline as u64 + 1;
+                // The last newline ends the last line and begins none.
+                if after < size {
+                    found += 1;
+                    if found == lines {
+                        return Ok(after);
+                    }
+                }
+            }
+            end = start;
+        }
+        Ok(if lines == 0 { size } else { 0 })
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
     }
 
     /// Whether nothing has been written to it yet.
@@ -202,8 +240,9 @@ impl Log {
     /// Appends what follows the offset, about `expected` bytes.
     fn read(&self, bytes: &mut Vec<u8>, expected: u64) -> io::Result<()> {
         let expected = usize::try_from(expected).unwrap_or(BLOCK_SIZE);
-        let room = expected.clamp(LEAST_ROOM, BLOCK_SIZE);
-        if bytes.capacity() - bytes.len() < room.min(BLOCK_SIZE / 4) {
+        let most = if expected > BACKLOG { LARGE_BLOCK_SIZE } else { BLOCK_SIZE };
+        let room = expected.clamp(LEAST_ROOM, most);
+        if bytes.capacity() - bytes.len() < room.min(most / 4) {
             bytes.reserve_exact(room);
         }
         loop {

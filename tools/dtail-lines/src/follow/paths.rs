@@ -1,13 +1,15 @@
 //! Finds the files to follow: looks at paths and evaluates globs. Never reads from a file.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::log::{Identity, Log};
 use super::pipes::Pipe;
-use super::{FollowNotice, Follower};
+use super::rotated::{self, Rotated};
+use super::{FollowNotice, Follower, MAX_JOURNALS};
 use crate::error::FileError;
 use crate::glob::Effort;
 use crate::opening::{Opened, missing, open_file};
@@ -41,6 +43,16 @@ impl Follower {
     }
 
     pub(super) fn follow_pipe(&mut self, target: &Target) {
+        let is_journal = matches!(target.place, Place::Journal(_));
+        let journals = self.pipes.iter().filter(|pipe| pipe.is_journal()).count();
+        if is_journal && journals >= MAX_JOURNALS {
+            let err = FileError::ManyJournals(MAX_JOURNALS);
+            return self.notices.push_back(FollowNotice::Failed(err));
+        }
+        if self.watches.len() + self.pipes.len() >= self.limits.max_targets {
+            let err = FileError::ManyTargets(self.limits.max_targets);
+            return self.notices.push_back(FollowNotice::Failed(err));
+        }
         let stream = self.sources.len();
         match Pipe::open(target, stream, &self.site, self.limits.max_line_length) {
             Ok(pipe) => {
@@ -61,6 +73,7 @@ impl Follower {
             return false;
         }
         let stream = self.new_stream(target.source);
+        self.bell.listen_to_file(&path);
         self.watches.push(Watch {
             path,
             stream,
@@ -76,6 +89,7 @@ impl Follower {
 
     pub(super) fn evaluate_globs(&mut self) {
         self.globs_evaluated = Instant::now();
+        self.globs_are_due = false;
         let mut globs = std::mem::take(&mut self.globs);
         let mut effort = Effort::new(&self.site.access);
         globs.retain_mut(|glob| self.evaluate_glob(glob, &mut effort));
@@ -125,7 +139,11 @@ impl Follower {
         watches.retain(|watch| {
             let gone = watch.from_glob && !watch.present && !watch.given_up;
             let gone = gone && watch.path.symlink_metadata().is_err();
-            !gone || self.logs.iter().any(|log| Some(log.identity) == watch.last)
+            let stays = !gone || self.logs.iter().any(|log| Some(log.identity) == watch.last);
+            if !stays {
+                self.bell.forget_file(&watch.path);
+            }
+            stays
         });
         self.watches = watches;
         let present = self.watches.iter().filter(|watch| watch.present);
@@ -160,6 +178,33 @@ impl Follower {
         }
     }
 
+    /// Follows what was at the path between the file last seen there and the present one. Returns
+    /// the predecessor of the latter.
+    fn follow_rotated(&mut self, watch: &Watch, last: Identity, present: &File) -> Identity {
+        let Some(log) = self.logs.iter().find(|log| log.identity == last) else { return last };
+        let mut predecessor = last;
+        for Rotated { identity, file } in
+            rotated::between(&watch.path, log.file(), present, &self.site)
+        {
+            if !self.is_followed(identity) {
+                let max_line_length = self.limits.max_line_length;
+                let before = Some(predecessor);
+                self.logs.push(Log::new(identity, file, watch.stream, max_line_length, before));
+                predecessor = identity;
+            }
+        }
+        predecessor
+    }
+
+    /// Writes through another path are told of under that path.
+    fn listen_behind_links(&mut self, path: &Path) {
+        if path.is_symlink()
+            && let Ok(real) = path.canonicalize()
+        {
+            self.bell.listen_to_file(&real);
+        }
+    }
+
     fn look_at(&mut self, watch: &mut Watch, at_start: bool) -> Result<(), FileError> {
         let failed = |err| FileError::Open(watch.path.clone(), err);
         let found = watch.path.metadata().map_err(|err| {
@@ -184,9 +229,12 @@ impl Follower {
             let opened = Identity::of(&file.metadata().map_err(failed)?);
             if !self.is_followed(opened) {
                 let predecessor = watch.last.filter(|&last| self.is_followed(last));
+                let predecessor =
+                    predecessor.map(|it| self.follow_rotated(watch, it, &file)).or(predecessor);
                 let max_line_length = self.limits.max_line_length;
                 let mut log = Log::new(opened, file, watch.stream, max_line_length, predecessor);
-                if at_start && let Some(format) = log.skip_to_end().map_err(failed)? {
+                self.listen_behind_links(&watch.path);
+                if at_start && let Some(format) = log.begin(self.from).map_err(failed)? {
                     let err = FileError::Compressed(watch.path.clone(), format);
                     self.notices.push_back(FollowNotice::Failed(err));
                     // Nothing will ever be appended to it; a path of a glob is left to its glob.

@@ -57,6 +57,10 @@ impl Pipe {
         })
     }
 
+    pub(super) fn is_journal(&self) -> bool {
+        matches!(self.target.place, Place::Journal(_))
+    }
+
     /// Reads the next block of whole lines without waiting for them.
     pub(super) fn advance(
         &mut self,

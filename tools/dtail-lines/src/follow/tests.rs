@@ -7,7 +7,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::{FollowEvent, Follower, Limits};
+use super::{FollowEvent, FollowFrom, Follower, Limits, POLL_INTERVAL};
 use crate::site::Site;
 use crate::splitter::Block;
 
@@ -19,12 +19,21 @@ struct Scene {
     /// Lines received since last checked, each with its source id in front.
     seen: String,
     idle: usize,
+    from: FollowFrom,
+    polls: Duration,
 }
 
 impl Scene {
     fn new() -> Scene {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Scene { folder, follower: None, seen: String::new(), idle: 0 }
+        Scene {
+            folder,
+            follower: None,
+            seen: String::new(),
+            idle: 0,
+            from: FollowFrom::End,
+            polls: POLL_INTERVAL,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -47,7 +56,9 @@ impl Scene {
     fn follow(&mut self, names: &[&str]) {
         let arguments: Vec<OsString> = names.iter().map(|name| self.path(name).into()).collect();
         let limits = Limits { max_line_length: 100, max_glob_targets: 10, max_targets: 10 };
-        self.follower = Some(Follower::new(&arguments, limits, Site::default()));
+        let mut follower = Follower::new(&arguments, limits, Site::default(), self.from);
+        follower.poll_interval = self.polls;
+        self.follower = Some(follower);
     }
 
     fn step(&mut self) {
@@ -82,6 +93,18 @@ impl Scene {
         self.expect_soon(expected);
     }
 
+    /// Waits for these lines and for nothing more.
+    #[track_caller]
+    fn expect_told(&mut self, expected: &str) {
+        let start = Instant::now();
+        while self.seen.len() < expected.len() {
+            self.step();
+            assert!(start.elapsed() < LIMIT, "{}", self.seen);
+        }
+        assert_eq!(self.seen, expected);
+        self.seen.clear();
+    }
+
     /// Like `expect`, but for what must be there within three polls.
     #[track_caller]
     fn expect_soon(&mut self, expected: &str) {
@@ -102,6 +125,114 @@ fn an_existing_file_is_followed_from_its_end() {
     scene.expect("");
     scene.append("a b.log", "new\n\nnewer\r\n");
     scene.expect("a b.log new\na b.log \na b.log newer\r\n");
+}
+
+#[track_caller]
+fn check_from(old: &str, from: FollowFrom, expected: &str) {
+    let mut scene = Scene::new();
+    scene.from = from;
+    scene.append("a", old);
+    scene.follow(&["a"]);
+    scene.append("a", "new\n");
+    scene.expect(expected);
+}
+
+#[test]
+fn following_may_begin_before_the_end() {
+    check_from("1\n2\n3\n", FollowFrom::Lines(0), "a new\n");
+    check_from("1\n2\n3\n", FollowFrom::Lines(2), "a 2\na 3\na new\n");
+    check_from("1\n2\n3\n", FollowFrom::Lines(9), "a 1\na 2\na 3\na new\n");
+    check_from("1\n2\n3", FollowFrom::Lines(1), "a 3new\n");
+    check_from("1\n\n\n", FollowFrom::Lines(2), "a \na \na new\n");
+    check_from("", FollowFrom::Lines(2), "a new\n");
+    check_from("123\n45\n", FollowFrom::Bytes(4), "a \na 45\na new\n");
+    check_from("1\n", FollowFrom::Bytes(99), "a 1\na new\n");
+    check_from("1\n2\n", FollowFrom::Beginning, "a 1\na 2\na new\n");
+}
+
+#[test]
+fn the_last_lines_are_found_across_many_blocks() {
+    let line = "x".repeat(89);
+    let numbered = |number| format!("{number:9} {line}\n");
+    let old: String = (0..5000).map(numbered).collect();
+    for lines in [1, 655, 656, 657, 1311, 4999, 5000] {
+        let mut scene = Scene::new();
+        scene.from = FollowFrom::Lines(lines);
+        scene.append("a", &old);
+        scene.follow(&["a"]);
+        let wanted = (5000 - lines..5000).map(|number| format!("a {}", numbered(number)));
+        scene.expect(&wanted.collect::<String>());
+    }
+}
+
+/// A scene that looks of its own accord only once in a minute, so that what is seen in time was
+/// told of by the system.
+fn scene_of_events() -> Scene {
+    Scene { polls: Duration::from_secs(60), ..Scene::new() }
+}
+
+#[test]
+fn the_system_tells_of_new_lines_and_new_files() {
+    let mut scene = scene_of_events();
+    scene.append("a", "");
+    scene.follow(&["a", "b", "c*"]);
+    scene.expect_told(
+        "! no file matches DIR/c*, waiting for it\n\
+         ! cannot open DIR/b: No such file or directory, waiting for it\n",
+    );
+    scene.append("a", "one\n");
+    scene.expect_told("a one\n");
+    scene.append("b", "two\n");
+    scene.expect_told("b two\n");
+    scene.append("c1", "three\n");
+    scene.expect_told("c1 three\n");
+}
+
+#[test]
+fn files_rotated_away_between_two_looks_are_found() {
+    let mut scene = Scene::new();
+    scene.append("a.1", "older\n");
+    scene.append("a", "old\n");
+    scene.follow(&["a"]);
+    scene.expect("");
+    scene.append("a", "one\n");
+    // Copies and what is compressed are none.
+    fs::copy(scene.path("a"), scene.path("a.bak")).expect("copied");
+    fs::write(scene.path("a.gz"), [0x1f, 0x8b, 8, 0]).expect("written");
+    scene.append("b", "another\n");
+    for (number, line) in [(1, "two\n"), (2, "three\n"), (3, "four\n")] {
+        // The times of birth have the resolution of the kernel's clock.
+        tick();
+        scene.rename("a", &format!("a.{}", 9 - number));
+        scene.append("a", line);
+    }
+    scene.expect("a one\na two\na three\na four\n");
+}
+
+/// Waits until a new file has another time of birth than one made now.
+fn tick() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let born = |name: &str| {
+        let file = File::create(folder.path().join(name)).expect("created");
+        file.metadata().expect("metadata").created().expect("a time of birth")
+    };
+    let (first, start) = (born("0"), Instant::now());
+    while born("1") == first {
+        fs::remove_file(folder.path().join("1")).expect("removed");
+        assert!(start.elapsed() < LIMIT, "the clock stands still");
+    }
+}
+
+#[test]
+fn writes_to_the_target_of_a_link_are_told_of() {
+    let mut scene = scene_of_events();
+    fs::create_dir(scene.path("real")).expect("a folder");
+    scene.append("real/a", "");
+    std::os::unix::fs::symlink(scene.path("real/a"), scene.path("link")).expect("a link");
+    scene.follow(&["link"]);
+    scene.expect_told("");
+    scene.append("real/a", "one\n");
+    scene.expect_told("link one\n");
 }
 
 #[test]

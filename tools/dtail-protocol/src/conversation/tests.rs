@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::{Context, Mode, Request};
+use crate::{Mode, Request};
 
 fn hello(lowest: u16, highest: u16, capabilities: &[&str]) -> ClientFrame {
     let capabilities = capabilities.iter().copied().map(str::to_owned).collect();
@@ -12,15 +12,7 @@ fn hello(lowest: u16, highest: u16, capabilities: &[&str]) -> ClientFrame {
 }
 
 fn start(generation: u32) -> Start {
-    let request = Request {
-        mode: Mode::Cat,
-        files: Vec::new(),
-        pattern: None,
-        context: Context::default(),
-        query: None,
-        plain: true,
-        timeout: None,
-    };
+    let request = Request::of(Mode::Cat, Vec::new()).plain();
     Start { generation, request, strict: false }
 }
 
@@ -64,7 +56,7 @@ fn a_session_is_a_hello_a_request_and_a_farewell() {
             Ok(ClientFrame::Heartbeat),
         ],
         expect![[r#"
-            Greet(Greeting { version: 5, capabilities: ["journal"], credit: 1000 })
+            Greet(Greeting { version: 6, capabilities: ["journal"], credit: 1000 })
             Start 1
             Grant(5)
             Nothing
@@ -81,7 +73,7 @@ fn a_request_may_be_replaced_whether_it_runs_or_not() {
     check(
         &["interactive"],
         vec![
-            Ok(hello(5, 5, &[])),
+            Ok(hello(VERSION, VERSION, &[])),
             Ok(ClientFrame::Start(start(1))),
             Ok(ClientFrame::Update(start(2))),
             // The end of the first says nothing of the second.
@@ -93,7 +85,7 @@ fn a_request_may_be_replaced_whether_it_runs_or_not() {
             Ok(ClientFrame::Update(start(4))),
         ],
         expect![[r#"
-            Greet(Greeting { version: 5, capabilities: [], credit: 1000 })
+            Greet(Greeting { version: 6, capabilities: [], credit: 1000 })
             Start 1
             Replace 2
             Cancel
@@ -109,13 +101,13 @@ fn keys_and_health_need_no_request() {
     check(
         &["auth-key"],
         vec![
-            Ok(hello(5, 5, &["auth-key"])),
+            Ok(hello(VERSION, VERSION, &["auth-key"])),
             Ok(ClientFrame::RegisterKey(vec![1])),
             Ok(ClientFrame::Health),
             Ok(ClientFrame::Start(start(1))),
         ],
         expect![[r#"
-            Greet(Greeting { version: 5, capabilities: ["auth-key"], credit: 1000 })
+            Greet(Greeting { version: 6, capabilities: ["auth-key"], credit: 1000 })
             RegisterKey([1])
             CheckHealth
             Start 1
@@ -128,7 +120,7 @@ fn keys_and_health_need_no_request() {
 #[expect(clippy::needless_pass_by_value, reason = "expect! makes a value")]
 fn check_refusal(frames: &[ClientFrame], expected: Expect) {
     let mut conversation = Conversation::new(Vec::new());
-    conversation.on_frame(hello(5, 5, &[])).unwrap();
+    conversation.on_frame(hello(VERSION, VERSION, &[])).unwrap();
     let (last, others) = frames.split_last().unwrap();
     for frame in others {
         conversation.on_frame(frame.clone()).unwrap();
@@ -139,7 +131,7 @@ fn check_refusal(frames: &[ClientFrame], expected: Expect) {
 
 #[test]
 fn frames_out_of_turn_are_refused() {
-    check_refusal(&[hello(5, 5, &[])], expect!["Protocol: only one hello is allowed"]);
+    check_refusal(&[hello(VERSION, VERSION, &[])], expect!["Protocol: only one hello is allowed"]);
     check_refusal(
         &[ClientFrame::Start(start(2))],
         expect!["Protocol: the next request has generation 1, not 2"],
@@ -169,9 +161,9 @@ fn frames_out_of_turn_are_refused() {
     );
     check(
         &["interactive"],
-        vec![Ok(hello(5, 5, &[])), Ok(ClientFrame::Update(start(1)))],
+        vec![Ok(hello(VERSION, VERSION, &[])), Ok(ClientFrame::Update(start(1)))],
         expect![[r#"
-            Greet(Greeting { version: 5, capabilities: [], credit: 1000 })
+            Greet(Greeting { version: 6, capabilities: [], credit: 1000 })
             Protocol: there is no request yet that could be updated
         "#]],
     );
@@ -183,14 +175,14 @@ fn a_client_without_a_common_version_is_told_which_side_to_update() {
         &[],
         vec![Ok(hello(1, 4, &[]))],
         expect![[r#"
-            Version: the server speaks version 5 of the protocol, the client 1 to 4 (dtail 0.1.0); update the client
+            Version: the server speaks version 6 of the protocol, the client 1 to 4 (dtail 0.1.0); update the client
         "#]],
     );
     check(
         &[],
         vec![Ok(hello(6, 7, &[]))],
         expect![[r#"
-            Version: the server speaks version 5 of the protocol, the client 6 to 7 (dtail 0.1.0); update the server
+            Greet(Greeting { version: 6, capabilities: [], credit: 1000 })
         "#]],
     );
     check(

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use super::{
     CAPABILITIES_LIMIT, CAPABILITY_LIMIT, CONTROL_LIMIT, ClientFrame, ClientHello, FILES_LIMIT,
-    FrameError, Refusal, RefusalKind, ServerFrame, ServerHello, Start, TEXT_LIMIT, kind,
+    FrameError, Refusal, RefusalKind, ServerFrame, ServerHello, Start, TEXT_LIMIT, TEXTS_LIMIT,
+    TEXTS_SIZE_LIMIT, TOO_LONG_TEXTS, TOO_MANY_FILES, TOO_MANY_TEXTS, kind,
 };
 use crate::{
-    Context, Diagnostic, LineBlock, LineNumbers, Mode, Pattern, Request, Severity, Summary,
+    Context, Diagnostic, Extras, FollowFrom, LineBlock, LineNumbers, Mode, Parts, Pattern, Request,
+    Severity, SourceSummary, Summary, Whole,
 };
 
 const CUT_SHORT: FrameError = FrameError::Malformed("a field goes beyond its frame");
@@ -31,9 +33,12 @@ pub(super) fn client_limit(kind: u8, limit: usize) -> Option<usize> {
 pub(super) fn server_limit(kind: u8, limit: usize) -> Option<usize> {
     match kind {
         kind::LINES | kind::AGGREGATE => Some(limit),
-        kind::SERVER_HELLO | kind::STARTED | kind::DIAGNOSTIC | kind::FINISHED | kind::REFUSED => {
-            Some(limit.min(CONTROL_LIMIT))
-        }
+        kind::SERVER_HELLO
+        | kind::STARTED
+        | kind::SOURCE
+        | kind::DIAGNOSTIC
+        | kind::FINISHED
+        | kind::REFUSED => Some(limit.min(CONTROL_LIMIT)),
         kind::KEY_REGISTERED | kind::HEALTHY | kind::SERVER_HEARTBEAT => Some(0),
         _ => None,
     }
@@ -74,6 +79,9 @@ pub(super) fn server_frame(kind: u8, payload: Vec<u8>) -> Result<ServerFrame, Fr
         }),
         kind::STARTED => ServerFrame::Started { generation: fields.number()? },
         kind::LINES => return lines(payload),
+        kind::SOURCE => {
+            ServerFrame::Source { generation: fields.number()?, summary: fields.source_summary()? }
+        }
         kind::AGGREGATE => return aggregate(payload),
         kind::DIAGNOSTIC => ServerFrame::Diagnostic {
             generation: fields.number()?,
@@ -114,10 +122,12 @@ fn lines(mut payload: Vec<u8>) -> Result<ServerFrame, FrameError> {
         2 => LineNumbers::Each(fields.line_numbers(lines)?),
         _ => return Err(FrameError::Malformed("an unknown kind of line numbers")),
     };
+    let offsets = fields.offsets(lines)?;
     fields.end()?;
     let length = lines.len();
     payload.truncate(length);
-    Ok(ServerFrame::Lines { generation, block: LineBlock { source, bytes: payload, numbers } })
+    let block = LineBlock { source, bytes: payload, numbers, offsets };
+    Ok(ServerFrame::Lines { generation, block })
 }
 
 fn aggregate(mut payload: Vec<u8>) -> Result<ServerFrame, FrameError> {
@@ -220,7 +230,7 @@ impl<'a> Fields<'a> {
         let files = self.files()?;
         let pattern = match self.flag()? {
             false => None,
-            true => Some(Pattern { invert: self.flag()?, text: self.text()?.to_owned() }),
+            true => Some(self.pattern()?),
         };
         let context =
             Context { before: self.number()?, after: self.number()?, max: self.number()? };
@@ -228,16 +238,69 @@ impl<'a> Fields<'a> {
             false => None,
             true => Some(self.text()?.to_owned()),
         };
-        let plain = self.flag()?;
-        let timeout = self.timeout()?;
-        let request = Request { mode, files, pattern, context, query, plain, timeout };
+        let parts = match self.byte()? {
+            0 => Parts::Lines,
+            1 => Parts::Matches,
+            2 => Parts::Nothing,
+            _ => return Err(FrameError::Malformed("an unknown part of lines")),
+        };
+        let extras = Extras {
+            numbers: self.flag()?,
+            offsets: self.flag()?,
+            summaries: self.flag()?,
+            paths: self.flag()?,
+        };
+        let follow_from = match self.byte()? {
+            0 => FollowFrom::End,
+            1 => FollowFrom::Lines(self.number()?),
+            2 => FollowFrom::Bytes(self.number()?),
+            3 => FollowFrom::Beginning,
+            _ => return Err(FrameError::Malformed("an unknown place to follow from")),
+        };
+        let (plain, timeout) = (self.flag()?, self.timeout()?);
+        let request = Request {
+            mode,
+            files,
+            pattern,
+            context,
+            query,
+            parts,
+            extras,
+            follow_from,
+            plain,
+            timeout,
+        };
         Ok(Start { generation, request, strict })
+    }
+
+    fn pattern(&mut self) -> Result<Pattern, FrameError> {
+        let (invert, fixed, ignore_case) = (self.flag()?, self.flag()?, self.flag()?);
+        let whole = match self.byte()? {
+            0 => Whole::Nothing,
+            1 => Whole::Words,
+            2 => Whole::Line,
+            _ => return Err(FrameError::Malformed("an unknown whole")),
+        };
+        let count: usize = self.number()?;
+        if count > TEXTS_LIMIT {
+            return Err(FrameError::TooMuch(TOO_MANY_TEXTS));
+        }
+        let (mut texts, mut size) = (Vec::new(), 0);
+        for _ in 0..count {
+            let text = self.text()?;
+            size += text.len();
+            if size > TEXTS_SIZE_LIMIT {
+                return Err(FrameError::TooMuch(TOO_LONG_TEXTS));
+            }
+            texts.push(text.to_owned());
+        }
+        Ok(Pattern { texts, invert, fixed, ignore_case, whole })
     }
 
     fn files(&mut self) -> Result<Vec<OsString>, FrameError> {
         let count: usize = self.number()?;
         if count > FILES_LIMIT {
-            return Err(FrameError::Malformed("more than 65536 files in one request"));
+            return Err(FrameError::TooMuch(TOO_MANY_FILES));
         }
         let mut files = Vec::new();
         for _ in 0..count {
@@ -273,6 +336,15 @@ impl<'a> Fields<'a> {
         })
     }
 
+    fn source_summary(&mut self) -> Result<SourceSummary, FrameError> {
+        Ok(SourceSummary {
+            source: Arc::from(self.short_text()?),
+            matches: self.number()?,
+            bytes_read: self.number()?,
+            failed: self.flag()?,
+        })
+    }
+
     fn refusal(&mut self) -> Result<Refusal, FrameError> {
         Ok(Refusal {
             generation: self.number()?,
@@ -293,9 +365,30 @@ impl<'a> Fields<'a> {
     fn line_numbers(&mut self, lines: &[u8]) -> Result<Vec<u64>, FrameError> {
         let count: usize = self.number()?;
         let line_ends = lines.iter().filter(|byte| **byte == b'\n').count();
-        // Each number takes at least a byte, so this also bounds what is allocated.
-        if count > self.rest.len() || count < line_ends || count > line_ends + 1 {
+        if count < line_ends || count > line_ends + 1 {
             return Err(FrameError::Malformed("there are not as many line numbers as lines"));
+        }
+        self.ascending(count)
+    }
+
+    /// None at all, or one for each line; the last line may lack its end.
+    fn offsets(&mut self, lines: &[u8]) -> Result<Vec<u64>, FrameError> {
+        let count: usize = self.number()?;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let line_ends = lines.iter().filter(|byte| **byte == b'\n').count();
+        if count < line_ends || count > line_ends + 1 {
+            return Err(FrameError::Malformed("there are not as many offsets as lines"));
+        }
+        self.ascending(count)
+    }
+
+    /// Numbers, each but the first as the difference to the one before.
+    fn ascending(&mut self, count: usize) -> Result<Vec<u64>, FrameError> {
+        // Each takes at least a byte, which bounds what is allocated.
+        if count > self.rest.len() {
+            return Err(CUT_SHORT);
         }
         let mut numbers = Vec::with_capacity(count);
         let mut previous = 0_u64;

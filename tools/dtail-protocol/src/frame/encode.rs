@@ -8,7 +8,10 @@ use super::{
     CAPABILITIES_LIMIT, CAPABILITY_LIMIT, ClientFrame, ClientHello, HEADER, Refusal, RefusalKind,
     SERVER_FRAME_LIMIT, ServerFrame, ServerHello, Start, TEXT_LIMIT, kind,
 };
-use crate::{Diagnostic, LineBlock, LineNumbers, Mode, Request, Severity, Summary};
+use crate::{
+    Diagnostic, Extras, FollowFrom, LineBlock, LineNumbers, Mode, Parts, Pattern, Request,
+    Severity, SourceSummary, Summary, Whole,
+};
 
 /// The most bytes of a number.
 const NUMBER: usize = 10;
@@ -46,10 +49,15 @@ impl ServerFrame {
             ServerFrame::Started { generation } => {
                 frame(kind::STARTED, out, |out| put_number(u64::from(*generation), out));
             }
-            ServerFrame::Lines { generation, block: LineBlock { source, bytes, numbers } } => {
+            ServerFrame::Lines { generation, block } => {
+                let LineBlock { source, bytes, numbers, offsets } = block;
                 let numbers = Numbers::from(numbers);
-                put_lines(*generation, &Lines { source, bytes, numbers }, out);
+                put_lines(*generation, &Lines { source, bytes, numbers, offsets }, out);
             }
+            ServerFrame::Source { generation, summary } => frame(kind::SOURCE, out, |out| {
+                put_number(u64::from(*generation), out);
+                put_source_summary(summary, out);
+            }),
             // The payload becomes the groups by truncation, so what else there is comes last.
             ServerFrame::Aggregate { generation, groups } => frame(kind::AGGREGATE, out, |out| {
                 out.reserve(groups.len() + 4);
@@ -95,6 +103,7 @@ struct Lines<'a> {
     source: &'a str,
     bytes: &'a [u8],
     numbers: Numbers<'a>,
+    offsets: &'a [u64],
 }
 
 #[derive(Clone, Copy)]
@@ -121,7 +130,7 @@ impl Lines<'_> {
             Numbers::Unnumbered | Numbers::From(_) => 1,
             Numbers::Each(numbers) => numbers.len() + 1,
         };
-        self.bytes.len() + self.source.len() + (numbers + 4) * NUMBER
+        self.bytes.len() + self.source.len() + (numbers + self.offsets.len() + 5) * NUMBER
     }
 
     /// Two parts, both smaller. Lines are kept whole unless there is only one.
@@ -147,8 +156,9 @@ impl Lines<'_> {
                 (Numbers::Each(head), Numbers::Each(tail))
             }
         };
-        let part = |bytes, numbers| Lines { source: self.source, bytes, numbers };
-        [part(head, head_numbers), part(tail, tail_numbers)]
+        let (head_offsets, tail_offsets) = self.offsets.split_at(line_ends.min(self.offsets.len()));
+        let part = |bytes, numbers, offsets| Lines { source: self.source, bytes, numbers, offsets };
+        [part(head, head_numbers, head_offsets), part(tail, tail_numbers, tail_offsets)]
     }
 }
 
@@ -175,17 +185,23 @@ fn put_lines(generation: u32, lines: &Lines<'_>, out: &mut Vec<u8>) {
             }
             Numbers::Each(numbers) => {
                 out.push(2);
-                put_number(numbers.len() as u64, out);
-                let mut previous = 0_u64;
-                for &number in numbers {
-                    put_number(number.wrapping_sub(previous), out);
-                    previous = number;
-                }
+                put_ascending(numbers, out);
             }
         }
+        put_ascending(lines.offsets, out);
         let trailer = u32::try_from(out.len() - trailer).unwrap_or(u32::MAX);
         out.extend_from_slice(&trailer.to_le_bytes());
     });
+}
+
+/// Each but the first as the difference to the one before.
+fn put_ascending(numbers: &[u64], out: &mut Vec<u8>) {
+    put_number(numbers.len() as u64, out);
+    let mut previous = 0_u64;
+    for &number in numbers {
+        put_number(number.wrapping_sub(previous), out);
+        previous = number;
+    }
 }
 
 fn put_client_hello(hello: &ClientHello, out: &mut Vec<u8>) {
@@ -217,7 +233,18 @@ fn put_start(start: &Start, out: &mut Vec<u8>) {
     let Start { generation, request, strict } = start;
     put_number(u64::from(*generation), out);
     put_flag(*strict, out);
-    let Request { mode, files, pattern, context, query, plain, timeout } = request;
+    let Request {
+        mode,
+        files,
+        pattern,
+        context,
+        query,
+        parts,
+        extras,
+        follow_from,
+        plain,
+        timeout,
+    } = request;
     out.push(match mode {
         Mode::Cat => 0,
         Mode::Grep => 1,
@@ -230,8 +257,7 @@ fn put_start(start: &Start, out: &mut Vec<u8>) {
     }
     put_flag(pattern.is_some(), out);
     if let Some(pattern) = pattern {
-        put_flag(pattern.invert, out);
-        put_text(&pattern.text, out);
+        put_pattern(pattern, out);
     }
     put_number(context.before as u64, out);
     put_number(context.after as u64, out);
@@ -240,8 +266,47 @@ fn put_start(start: &Start, out: &mut Vec<u8>) {
     if let Some(query) = query {
         put_text(query, out);
     }
+    out.push(match parts {
+        Parts::Lines => 0,
+        Parts::Matches => 1,
+        Parts::Nothing => 2,
+    });
+    let Extras { numbers, offsets, summaries, paths } = *extras;
+    for flag in [numbers, offsets, summaries, paths] {
+        put_flag(flag, out);
+    }
+    put_follow_from(*follow_from, out);
     put_flag(*plain, out);
     put_timeout(*timeout, out);
+}
+
+fn put_pattern(pattern: &Pattern, out: &mut Vec<u8>) {
+    let Pattern { texts, invert, fixed, ignore_case, whole } = pattern;
+    for flag in [invert, fixed, ignore_case] {
+        put_flag(*flag, out);
+    }
+    out.push(match whole {
+        Whole::Nothing => 0,
+        Whole::Words => 1,
+        Whole::Line => 2,
+    });
+    put_number(texts.len() as u64, out);
+    for text in texts {
+        put_text(text, out);
+    }
+}
+
+fn put_follow_from(from: FollowFrom, out: &mut Vec<u8>) {
+    let (kind, amount) = match from {
+        FollowFrom::End => (0, None),
+        FollowFrom::Lines(lines) => (1, Some(lines)),
+        FollowFrom::Bytes(bytes) => (2, Some(bytes)),
+        FollowFrom::Beginning => (3, None),
+    };
+    out.push(kind);
+    if let Some(amount) = amount {
+        put_number(amount, out);
+    }
 }
 
 #[cfg(unix)]
@@ -273,6 +338,14 @@ fn put_summary(summary: &Summary, out: &mut Vec<u8>) {
         put_number(*number, out);
     }
     put_flag(*aborted, out);
+}
+
+fn put_source_summary(summary: &SourceSummary, out: &mut Vec<u8>) {
+    let SourceSummary { source, matches, bytes_read, failed } = summary;
+    put_text(cut(source, TEXT_LIMIT), out);
+    put_number(*matches, out);
+    put_number(*bytes_read, out);
+    put_flag(*failed, out);
 }
 
 fn put_refusal(refusal: &Refusal, out: &mut Vec<u8>) {

@@ -32,6 +32,8 @@ pub enum FrameError {
     },
     /// The other side sends no such frames, or belongs to another version.
     UnknownKind(u8),
+    /// A request asks for more than one may, and what mends it.
+    TooMuch(&'static str),
     /// A frame's payload is not what its kind says.
     Malformed(&'static str),
 }
@@ -52,6 +54,7 @@ impl fmt::Display for FrameError {
                 f,
                 "unknown kind of frame {kind:#04x}; bring client and server to the same version"
             ),
+            FrameError::TooMuch(what) => f.write_str(what),
             FrameError::Malformed(what) => {
                 write!(f, "broken frame: {what}; bring client and server to the same version")
             }

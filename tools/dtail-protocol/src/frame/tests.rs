@@ -9,7 +9,10 @@ use expect_test::{Expect, expect};
 use fastrand::Rng;
 
 use super::*;
-use crate::{Context, Mode, Pattern, Severity, fuzzed};
+use crate::{
+    Context, Extras, FollowFrom, LineBlock, LineNumbers, Mode, Parts, Pattern, Severity,
+    SourceSummary, Whole, fuzzed,
+};
 
 fn encoded(frames: &[ServerFrame]) -> Vec<u8> {
     let mut bytes = PREAMBLE.to_vec();
@@ -66,17 +69,40 @@ fn bytes(rng: &mut Rng, length: usize) -> Vec<u8> {
     (0..rng.usize(0..length)).map(|_| rng.u8(..)).collect()
 }
 
+fn pattern(rng: &mut Rng) -> Pattern {
+    Pattern {
+        texts: (0..rng.usize(0..5)).map(|_| text(rng)).collect(),
+        invert: rng.bool(),
+        fixed: rng.bool(),
+        ignore_case: rng.bool(),
+        whole: [Whole::Nothing, Whole::Words, Whole::Line][rng.usize(0..3)],
+    }
+}
+
 fn start(rng: &mut Rng) -> Start {
     let request = Request {
         mode: [Mode::Cat, Mode::Grep, Mode::Tail, Mode::Map][rng.usize(0..4)],
         files: (0..rng.usize(0..9)).map(|_| OsString::from_vec(bytes(rng, 30))).collect(),
-        pattern: rng.bool().then(|| Pattern { text: text(rng), invert: rng.bool() }),
+        pattern: rng.bool().then(|| pattern(rng)),
         context: Context {
             before: number(rng) as usize,
             after: number(rng) as usize,
             max: number(rng),
         },
         query: rng.bool().then(|| text(rng)),
+        parts: [Parts::Lines, Parts::Matches, Parts::Nothing][rng.usize(0..3)],
+        extras: Extras {
+            numbers: rng.bool(),
+            offsets: rng.bool(),
+            summaries: rng.bool(),
+            paths: rng.bool(),
+        },
+        follow_from: match rng.u8(0..4) {
+            0 => FollowFrom::End,
+            1 => FollowFrom::Lines(number(rng)),
+            2 => FollowFrom::Bytes(number(rng)),
+            _ => FollowFrom::Beginning,
+        },
         plain: rng.bool(),
         timeout: rng.bool().then(|| Duration::new(number(rng), rng.u32(0..1_000_000_000))),
     };
@@ -116,12 +142,13 @@ fn lines(rng: &mut Rng) -> LineBlock {
         1 => LineNumbers::From(number(rng)),
         _ => LineNumbers::Each((0..count).map(|_| number(rng)).collect()),
     };
-    LineBlock { source: text(rng).into(), bytes, numbers }
+    let offsets = if rng.bool() { (0..count).map(|_| number(rng)).collect() } else { Vec::new() };
+    LineBlock { source: text(rng).into(), bytes, numbers, offsets }
 }
 
 fn server_frame(rng: &mut Rng) -> ServerFrame {
     let generation = number(rng) as u32;
-    match rng.u8(0..14) {
+    match rng.u8(0..15) {
         0 => ServerFrame::Hello(ServerHello {
             version: rng.u16(..),
             capabilities: (0..rng.usize(0..5)).map(|_| text(rng)).collect(),
@@ -161,6 +188,15 @@ fn server_frame(rng: &mut Rng) -> ServerFrame {
         6 => ServerFrame::KeyRegistered,
         7 => ServerFrame::Healthy,
         8 => ServerFrame::Heartbeat,
+        9 => ServerFrame::Source {
+            generation,
+            summary: SourceSummary {
+                source: text(rng).into(),
+                matches: number(rng),
+                bytes_read: number(rng),
+                failed: rng.bool(),
+            },
+        },
         _ => ServerFrame::Lines { generation, block: lines(rng) },
     }
 }
@@ -277,26 +313,65 @@ fn what_is_no_frame_is_refused() {
         ],
     );
     check(
-        &framed(kind::LINES, b"a\nb\n\x01\0\x02\x01\x07\x05\0\0\0"),
+        &framed(kind::LINES, b"a\nb\n\x01\0\x02\x01\x07\0\x06\0\0\0"),
         expect![
             "broken frame: there are not as many line numbers as lines; bring client and server to the same version"
         ],
     );
+    check(
+        &framed(kind::LINES, b"a\nb\n\x01\0\0\x01\x07\x05\0\0\0"),
+        expect![
+            "broken frame: there are not as many offsets as lines; bring client and server to the same version"
+        ],
+    );
+    check(
+        &framed(kind::LINES, b"a\nb\n\x01\0\0\x02\x07\x05\0\0\0"),
+        expect![
+            "broken frame: a field goes beyond its frame; bring client and server to the same version"
+        ],
+    );
 }
 
+/// A client that knows the limits is told before it sends; one that does not, by the server.
 #[test]
 fn a_client_that_sends_too_much_is_refused() {
-    let mut start = start(&mut Rng::with_seed(5));
-    start.request.files = vec![OsString::new(); FILES_LIMIT + 1];
-    let mut many = PREAMBLE.to_vec();
-    ClientFrame::Start(start.clone()).encode(&mut many);
-    start.request.files = vec!["x".repeat(CLIENT_FRAME_LIMIT).into()];
-    let mut long = PREAMBLE.to_vec();
-    ClientFrame::Start(start).encode(&mut long);
-    let mut rng = Rng::with_seed(6);
-    let mut err = |bytes: &[u8]| decoded(client(), bytes, 1 << 20, &mut rng).1.unwrap_err();
-    assert_eq!(err(&many), FrameError::Malformed("more than 65536 files in one request"));
-    assert!(matches!(err(&long), FrameError::TooLong { limit: CLIENT_FRAME_LIMIT, .. }));
+    let mut rng = Rng::with_seed(5);
+    let mut check = |change: &dyn Fn(&mut Request), expected: &str| {
+        let mut request = Request::of(Mode::Grep, vec!["a".into()]);
+        change(&mut request);
+        let start = Start { generation: 1, request, strict: false };
+        let mut bytes = PREAMBLE.to_vec();
+        ClientFrame::Start(start.clone()).encode(&mut bytes);
+        let err = decoded(client(), &bytes, 1 << 20, &mut rng).1.unwrap_err();
+        assert_eq!(err.to_string(), expected);
+        assert!(start.excess().is_none_or(|text| text == expected));
+        start.excess().is_some()
+    };
+    let texts = |texts| Some(Pattern { texts, ..Pattern::default() });
+    assert!(check(
+        &|request| request.files = vec![OsString::new(); FILES_LIMIT + 1],
+        "more than 65536 files in one request: name fewer",
+    ));
+    assert!(check(
+        &|request| request.pattern = texts(vec![String::new(); TEXTS_LIMIT + 1]),
+        "more than 10000 patterns in one request: give fewer",
+    ));
+    assert!(check(
+        &|request| request.pattern = texts(vec!["x".repeat(1 << 19); 3]),
+        "more than 1 MiB of patterns in one request: give fewer or shorter",
+    ));
+    assert!(!check(
+        &|request| request.query = Some("x".repeat(CLIENT_FRAME_LIMIT)),
+        "a frame of 2097175 bytes is above the limit of 2097152; ask for less at once",
+    ));
+    let allowed = vec!["x".repeat(TEXTS_SIZE_LIMIT / TEXTS_LIMIT); TEXTS_LIMIT];
+    let request = Request { pattern: texts(allowed), ..Request::of(Mode::Grep, vec!["a".into()]) };
+    let start = Start { generation: 1, request, strict: false };
+    assert_eq!(start.excess(), None);
+    let mut bytes = PREAMBLE.to_vec();
+    let frame = ClientFrame::Start(start);
+    frame.encode(&mut bytes);
+    assert!(decoded(client(), &bytes, 1 << 20, &mut rng) == (vec![frame], Ok(true)));
 }
 
 #[test]
@@ -304,8 +379,10 @@ fn texts_are_cut_so_that_the_frame_is_accepted() {
     let text = "ä".repeat(1 << 20);
     let diagnostic = Diagnostic { severity: Severity::Warn, text: text.clone() };
     let refusal = Refusal { generation: 0, kind: RefusalKind::Limit, text: text.clone() };
+    let summary =
+        SourceSummary { source: text.as_str().into(), matches: 1, bytes_read: 2, failed: true };
     let hello = ServerHello {
-        version: 5,
+        version: VERSION,
         capabilities: vec![text.clone(); 100],
         hostname: text.clone(),
         software: text,
@@ -314,9 +391,10 @@ fn texts_are_cut_so_that_the_frame_is_accepted() {
         ServerFrame::Diagnostic { generation: 1, diagnostic },
         ServerFrame::Refused(refusal),
         ServerFrame::Hello(hello),
+        ServerFrame::Source { generation: 1, summary },
     ];
     let (arrived, end) = decoded(server(), &encoded(&frames), 1 << 20, &mut Rng::with_seed(7));
-    assert_eq!((arrived.len(), end), (3, Ok(true)));
+    assert_eq!((arrived.len(), end), (4, Ok(true)));
 }
 
 /// The parts together are the block, and but for a line that is too long itself no line is cut.
@@ -325,30 +403,38 @@ fn a_block_too_large_for_one_frame_becomes_several() {
     let short: Vec<u8> = b"\nab\n".repeat(3 << 20);
     let count = short.iter().filter(|byte| **byte == b'\n').count() as u64;
     let long = [vec![b'x'; 20 << 20], b"\nend\n".to_vec()].concat();
-    let each = |count| LineNumbers::Each((0..count).map(|it| it * 3).collect());
-    for (bytes, numbers, is_cut) in [
-        (short.clone(), LineNumbers::From(7), false),
-        (short.repeat(2), LineNumbers::Unnumbered, false),
-        (short, each(count), false),
-        (long, each(2), true),
+    let each = |count| -> Vec<u64> { (0..count).map(|it| it * 3).collect() };
+    for (bytes, numbers, offsets, is_cut) in [
+        (short.clone(), LineNumbers::From(7), Vec::new(), false),
+        (short.repeat(2), LineNumbers::Unnumbered, each(2 * count), false),
+        (short.clone(), LineNumbers::Each(each(count)), Vec::new(), false),
+        (short, LineNumbers::Each(each(count)), each(count), false),
+        (long, LineNumbers::Each(each(2)), each(2), true),
     ] {
-        let block = LineBlock { source: "s".into(), bytes, numbers };
+        let block = LineBlock { source: "s".into(), bytes, numbers, offsets };
         let frame = ServerFrame::Lines { generation: 9, block: block.clone() };
         let frames = encoded(&[frame]);
         let (parts, end) = decoded(server(), &frames, 1 << 20, &mut Rng::with_seed(8));
         assert_eq!(end, Ok(true));
-        let mut joined = LineBlock { bytes: Vec::new(), ..block.clone() };
+        let mut joined = LineBlock { bytes: Vec::new(), offsets: Vec::new(), ..block.clone() };
         let mut each = Vec::new();
         for part in parts {
             let ServerFrame::Lines { generation: 9, block: part } = part else { panic!() };
             assert!(is_cut || part.bytes.ends_with(b"\n"));
-            let lines = joined.bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let line_ends = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+            // Each part has what belongs to its own lines.
+            if !part.offsets.is_empty() {
+                assert_eq!(part.offsets.len(), line_ends(&part.bytes));
+            }
             match part.numbers {
                 LineNumbers::Unnumbered => {}
-                LineNumbers::From(first) => assert_eq!(first, 7 + lines),
+                LineNumbers::From(first) => {
+                    assert_eq!(first, 7 + line_ends(&joined.bytes) as u64);
+                }
                 LineNumbers::Each(numbers) => each.extend(numbers),
             }
             joined.bytes.extend(part.bytes);
+            joined.offsets.extend(part.offsets);
         }
         if let LineNumbers::Each(numbers) = &mut joined.numbers {
             *numbers = each;
@@ -382,6 +468,7 @@ fn an_idle_stream_holds_next_to_nothing() {
         source: "s".into(),
         bytes: b"line\n".repeat(50_000),
         numbers: LineNumbers::From(1),
+        offsets: Vec::new(),
     };
     let mut bytes = &encoded(&[ServerFrame::Lines { generation: 1, block }])[..];
     let mut frames = 0;
@@ -419,4 +506,28 @@ fn foreign_bytes_break_no_promise() {
         fuzzed::frames(&bytes);
         fuzzed::conversation(&bytes);
     }
+}
+
+/// A seed that is refused at its first frame would be none.
+#[test]
+fn what_fuzzing_starts_from_is_understood() {
+    let seeds: [(&[u8], usize); 3] = [
+        (include_bytes!("../../../fuzz/corpus/frame/client"), 9),
+        (include_bytes!("../../../fuzz/corpus/conversation/session"), 7),
+        (include_bytes!("../../../fuzz/corpus/conversation/silent"), 2),
+    ];
+    let mut rng = Rng::with_seed(10);
+    let with_preamble = |seed: &[u8]| [&PREAMBLE, &seed[1..]].concat();
+    for (seed, count) in seeds {
+        let (frames, end) = decoded(client(), &with_preamble(seed), 9, &mut rng);
+        assert_eq!((frames.len(), end), (count, Ok(true)));
+        let is_understood = |frame: &ClientFrame| match frame {
+            ClientFrame::Hello(hello) => hello.highest == VERSION,
+            _ => true,
+        };
+        assert!(frames.iter().all(is_understood));
+    }
+    let seed = include_bytes!("../../../fuzz/corpus/frame/server");
+    let (frames, end) = decoded(server(), &with_preamble(seed), 9, &mut rng);
+    assert_eq!((frames.len(), end), (12, Ok(true)));
 }

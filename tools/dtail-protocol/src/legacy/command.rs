@@ -5,6 +5,7 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::folding::{escaped, folded};
 use super::splitter::Splitter;
 use super::{LegacyError, VERSION};
 use crate::{Mode, Pattern};
@@ -14,9 +15,6 @@ const LONGEST_TIMEOUT: u64 = 86_400;
 
 /// How much of what cannot be understood is quoted, in bytes.
 const QUOTED: usize = 60;
-
-/// What has a meaning in a regular expression.
-const SPECIAL: &str = r".+*?^$[]{}()|\";
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,18 +211,7 @@ fn parse_read(rest: &str) -> Result<(String, Option<Pattern>), &'static str> {
     // Said only of patterns without special characters; who says it of others shall be believed.
     let is_literal = flags.any(|flag| flag == "literal");
     let text = if is_literal { escaped(text) } else { text.to_owned() };
-    Ok((file.to_owned(), Some(Pattern { text, invert })))
-}
-
-fn escaped(literal: &str) -> String {
-    let mut text = String::with_capacity(literal.len());
-    for character in literal.chars() {
-        if SPECIAL.contains(character) {
-            text.push('\\');
-        }
-        text.push(character);
-    }
-    text
+    Ok((file.to_owned(), Some(Pattern { invert, ..Pattern::of(&text) })))
 }
 
 /// `key=value:key=value`
@@ -259,7 +246,8 @@ fn quoted(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(QUOTED)]).into_owned()
 }
 
-/// Appends a command as a client sends it. An error if it cannot be said in protocol 4.1.
+/// Appends a command as a client sends it, a pattern as one expression. An error if it cannot be said
+/// in protocol 4.1.
 pub fn encode_command(command: &Command, out: &mut Vec<u8>) -> Result<(), LegacyError> {
     let text = match command {
         Command::Read { mode, options, file, pattern } => {
@@ -304,8 +292,10 @@ fn write_read(file: &str, pattern: Option<&Pattern>) -> Result<String, LegacyErr
     }
     Ok(match pattern {
         None => format!("{file} regex:noop "),
-        Some(Pattern { text, invert: false }) => format!("{file} regex:default {text}"),
-        Some(Pattern { text, invert: true }) => format!("{file} regex:invert {text}"),
+        Some(pattern) => {
+            let flag = if pattern.invert { "invert" } else { "default" };
+            format!("{file} regex:{flag} {}", folded(pattern))
+        }
     })
 }
 

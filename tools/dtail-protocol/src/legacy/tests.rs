@@ -53,10 +53,10 @@ fn commands_of_dtail_are_understood() {
         &commands.map(framed).concat(),
         expect![[r#"
             Read { mode: Cat, options: Options { before: 0, after: 0, max: 0, plain: false, quiet: false, serverless: false }, file: "/var/log/a.log", pattern: None }
-            Read { mode: Grep, options: Options { before: 1, after: 2, max: 3, plain: true, quiet: true, serverless: false }, file: "/var/log/*.log", pattern: Some(Pattern { text: "a b|c", invert: true }) }
-            Read { mode: Tail, options: Options { before: 0, after: 0, max: 0, plain: true, quiet: false, serverless: false }, file: "journal:sshd", pattern: Some(Pattern { text: "ERROR", invert: false }) }
+            Read { mode: Grep, options: Options { before: 1, after: 2, max: 3, plain: true, quiet: true, serverless: false }, file: "/var/log/*.log", pattern: Some(Pattern { texts: ["a b|c"], invert: true, fixed: false, ignore_case: false, whole: Nothing }) }
+            Read { mode: Tail, options: Options { before: 0, after: 0, max: 0, plain: true, quiet: false, serverless: false }, file: "journal:sshd", pattern: Some(Pattern { texts: ["ERROR"], invert: false, fixed: false, ignore_case: false, whole: Nothing }) }
             Map { options: Options { before: 0, after: 0, max: 0, plain: false, quiet: true, serverless: false }, query: "from STATS select count($line) group by $hostname" }
-            Timeout { seconds: 30, mode: Cat, file: "/var/log/a.log", pattern: Some(Pattern { text: ".", invert: false }) }
+            Timeout { seconds: 30, mode: Cat, file: "/var/log/a.log", pattern: Some(Pattern { texts: ["."], invert: false, fixed: false, ignore_case: false, whole: Nothing }) }
             Health
             AckClose
             AuthKey([0, 0, 0])
@@ -73,7 +73,7 @@ fn a_file_name_may_have_blanks_and_a_literal_special_characters() {
     check_commands(
         &framed("cat: /var/log/my file.log regex:default,literal 1+1"),
         expect![[r#"
-            Read { mode: Cat, options: Options { before: 0, after: 0, max: 0, plain: false, quiet: false, serverless: false }, file: "/var/log/my file.log", pattern: Some(Pattern { text: "1\\+1", invert: false }) }
+            Read { mode: Cat, options: Options { before: 0, after: 0, max: 0, plain: false, quiet: false, serverless: false }, file: "/var/log/my file.log", pattern: Some(Pattern { texts: ["1\\+1"], invert: false, fixed: false, ignore_case: false, whole: Nothing }) }
         "#]],
     );
 }
@@ -154,7 +154,7 @@ fn bytes_without_an_end_take_no_memory() {
 fn what_our_client_asks_is_what_our_server_hears() {
     let options = Options { before: 1, max: 9, quiet: true, ..Options::default() };
     let file = "/var/log/*.log".to_owned();
-    let pattern = Some(Pattern { text: "a b|ä;".to_owned(), invert: true });
+    let pattern = Some(Pattern { invert: true, ..Pattern::of("a b|ä;") });
     for command in [
         Command::Read { mode: Mode::Grep, options, file: file.clone(), pattern: pattern.clone() },
         Command::Map { options, query: "select count(*)".to_owned() },
@@ -308,7 +308,8 @@ fn a_message_that_is_too_long_ends_the_session() {
 }
 
 fn block(numbers: LineNumbers) -> LineBlock {
-    LineBlock { source: "a.log".into(), bytes: b".a\n\n.b\n.c\nd|\xAC\n".to_vec(), numbers }
+    let bytes = b".a\n\n.b\n.c\nd|\xAC\n".to_vec();
+    LineBlock { source: "a.log".into(), bytes, numbers, offsets: Vec::new() }
 }
 
 #[test]

@@ -7,17 +7,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dtail_client::{
-    ClientOptions, Event, Identities, KnownHosts, Native, Remote, ReportPolicy, Run, Transport,
-    UnknownHosts, discover, start_local, start_remote, write_outfile,
+    ClientOptions, Event, Identities, KEEPALIVE, KnownHosts, Native, Remote, ReportPolicy, Run,
+    Transport, UnknownHosts, discover, start_local, start_remote, write_outfile,
 };
-use dtail_protocol::{Context, Mode, Request, Severity};
+use dtail_protocol::{Mode, Request, Severity};
 use dtail_query::Query;
 use jiff::Zoned;
 use tokio::sync::oneshot;
 
-use super::Job;
+use super::{Job, Setting};
+use crate::gate::Pass;
 use crate::session::settings;
 use crate::shared::{Shared, Who};
+use crate::user_log::UserLog;
 use crate::users::User;
 
 /// DTail's port, for servers named without one.
@@ -26,7 +28,6 @@ const PORT: u16 = 2222;
 const CONNECTING: usize = 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A job that is being done. Dropping it ends it early.
 #[derive(Debug)]
@@ -38,17 +39,17 @@ pub(super) struct Execution {
 impl Execution {
     /// Begins on a thread of its own; what comes of it is in the log and in the outfile.
     pub(super) fn start(
-        shared: &Arc<Shared>,
+        setting: &Setting,
         user: &User,
         job: &Job,
         mode: Mode,
         now: &Zoned,
-        port: Option<u16>,
     ) -> Execution {
+        let Setting { shared, port, alive } = setting.clone();
         let cancel = Arc::new(AtomicBool::new(false));
         let (tell, ended) = oneshot::channel();
         let task = Task {
-            shared: Arc::clone(shared),
+            shared: Arc::clone(&shared),
             user: user.clone(),
             job: job.clone(),
             mode,
@@ -59,6 +60,7 @@ impl Execution {
         let shown = task.shown();
         let spawned = thread::Builder::new().name("job".to_owned()).spawn(move || {
             task.run();
+            drop(alive);
             let _told = tell.send(()).is_ok();
         });
         if let Err(err) = spawned {
@@ -112,20 +114,15 @@ impl Task {
 
     fn start(&self, query: &Query) -> Result<Run, String> {
         let request = Request {
-            mode: self.mode,
-            files: self.job.files_on(&self.now),
-            pattern: None,
-            context: Context::default(),
             query: Some(query.text().to_owned()),
-            plain: false,
-            timeout: None,
+            ..Request::of(self.mode, self.job.files_on(&self.now))
         };
         let cancel = Arc::clone(&self.cancel);
         let (servers, discovery) = self.job.servers();
         let policy = ReportPolicy::FinalOnly;
         if servers.is_empty() && discovery.is_empty() {
-            let shown = self.shown();
-            let who = Who { user: self.user.clone(), shown, address: None, may_register: false };
+            let log = UserLog::unlimited(&self.shared.log, self.shown());
+            let who = Who { user: self.user.clone(), log, address: None, pass: Pass::Other };
             let settings = settings(&self.shared, &who, self.mode, false);
             let settings = settings.ok_or("no permission rules, see Server.Permissions")?;
             return start_local(request, settings, policy, cancel).map_err(|err| err.to_string());
@@ -192,7 +189,11 @@ impl Task {
                         Severity::Error => log.error(self.shown(), text),
                     }
                 }
-                Event::Lines(_) | Event::Hosts(_) | Event::Replaced(_) => {}
+                Event::Lines(_)
+                | Event::File(_)
+                | Event::Source(_)
+                | Event::Hosts(_)
+                | Event::Replaced(_) => {}
             }
         }
         let outcome = run.finish().map_err(|err| err.to_string())?;

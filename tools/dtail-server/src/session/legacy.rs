@@ -20,7 +20,9 @@ use tokio::time::Instant;
 use self::batches::{Batch, Batches};
 use super::outbox::Outbox;
 use super::worker::{self, Ended, Running};
-use super::{FAREWELL, shown, told};
+use super::{FAREWELL, costs, shown, told};
+use crate::auth_keys::{Moment, NewKey};
+use crate::gate::Pass;
 use crate::shared::{Shared, Who, stopped};
 use crate::users::UserKind;
 use crate::wire::{Reader, Writer};
@@ -31,6 +33,8 @@ const COMMAND_LIMIT: usize = 1 << 20;
 const MOST_FOLLOWING: usize = 64;
 /// The commands for the files of one request come one after the other.
 const GATHERING: Duration = Duration::from_millis(5);
+/// Whoever never pauses is not waited for longer.
+const LONGEST_GATHERING: Duration = Duration::from_millis(200);
 /// How long DTail's server waits for the client to agree to close.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -41,12 +45,29 @@ struct Talk<'a> {
     batches: Batches,
     running: VecDeque<Running>,
     started: u32,
-    /// Commands that came together are carried out together, from then on.
-    gather_until: Option<Instant>,
+    /// Commands that come together are carried out together.
+    gathering: Option<Gathering>,
     /// The client was told that the server closes, and has until then to agree.
     closing: Option<Instant>,
     /// The client sends no more commands, and perhaps does not listen either.
     heard_all: bool,
+}
+
+/// The time in which commands come together.
+#[derive(Debug, Clone, Copy)]
+struct Gathering {
+    /// Unless another comes.
+    until: Instant,
+    /// Whatever comes.
+    at_last: Instant,
+}
+
+impl Gathering {
+    /// Another command has come.
+    fn after(before: Option<Gathering>, now: Instant) -> Gathering {
+        let at_last = before.map_or(now + LONGEST_GATHERING, |before| before.at_last);
+        Gathering { until: at_last.min(now + GATHERING), at_last }
+    }
 }
 
 /// Whether the session goes on.
@@ -66,7 +87,7 @@ pub(super) async fn serve(shared: &Arc<Shared>, who: &Who, reader: Reader, write
         batches: Batches::default(),
         running: VecDeque::new(),
         started: 0,
-        gather_until: None,
+        gathering: None,
         closing: None,
         heard_all: false,
     };
@@ -84,7 +105,7 @@ pub(super) async fn serve(shared: &Arc<Shared>, who: &Who, reader: Reader, write
         }
     };
     talk.running.clear();
-    shared.log.info(&who.shown, format_args!("session ended (protocol 4.1): {how}"));
+    who.log.info(format_args!("session ended (protocol 4.1): {how}"));
 }
 
 impl Talk<'_> {
@@ -95,7 +116,7 @@ impl Talk<'_> {
         let mut stopping = false;
         let mut buffer = vec![0; 4096];
         loop {
-            let deadline = self.closing.or(self.gather_until);
+            let deadline = self.closing.or(self.gathering.map(|it| it.until));
             tokio::select! {
                 read = reader.read(&mut buffer), if !self.heard_all => match read {
                     // What ends by itself is still told to whoever closes one direction only.
@@ -114,7 +135,7 @@ impl Talk<'_> {
                 (index, ended) = any_ended(&mut self.running) => self.finish(index, ended).await,
                 () = until(deadline) => match self.closing {
                     Some(_) => return "the client did not agree to close".to_owned(),
-                    None => self.gather_until = None,
+                    None => self.gathering = None,
                 },
                 () = stopped(&mut stop), if !stopping => {
                     stopping = true;
@@ -123,7 +144,9 @@ impl Talk<'_> {
                     self.running.iter().for_each(Running::cancel);
                 }
             }
-            if self.gather_until.is_none() {
+            // Somebody who has always more to say does not let the timer come first.
+            self.gathering.take_if(|it| it.until <= Instant::now());
+            if self.gathering.is_none() {
                 self.start_what_may().await;
                 let is_done = self.running.is_empty() && self.batches.is_empty();
                 if is_done {
@@ -148,7 +171,7 @@ impl Talk<'_> {
                 }
                 Err(err) => {
                     self.say("ERROR", &err.to_string()).await;
-                    self.shared.log.warn(&self.who.shown, format_args!("refused: {err}"));
+                    self.who.log.warn(format_args!("refused: {err}"));
                     return Some("not protocol 4.1".to_owned());
                 }
             }
@@ -170,13 +193,13 @@ impl Talk<'_> {
             }
             Command::Session(text) => self.answer(|out| legacy::session_err(out, text)).await,
             Command::BadVersion { text } => {
-                self.shared.log.warn(&self.who.shown, format_args!("refused: {text}"));
+                self.who.log.warn(format_args!("refused: {text}"));
                 let host = self.shared.host.short.clone();
                 self.answer(|out| legacy::server_text(out, &host, &text)).await;
                 return Then::Leave;
             }
             Command::Unknown(text) => {
-                self.shared.log.warn(&self.who.shown, format_args!("refused: {text}"));
+                self.who.log.warn(format_args!("refused: {text}"));
                 self.say("ERROR", &text).await;
                 self.started += 1;
             }
@@ -201,7 +224,7 @@ impl Talk<'_> {
     async fn batch(&mut self, add: impl FnOnce(&mut Batches) -> Result<(), &'static str>) {
         self.closing = None;
         match add(&mut self.batches) {
-            Ok(()) => self.gather_until = Some(Instant::now() + GATHERING),
+            Ok(()) => self.gathering = Some(Gathering::after(self.gathering, Instant::now())),
             Err(text) => self.say("ERROR", text).await,
         }
     }
@@ -229,16 +252,19 @@ impl Talk<'_> {
             Ok(query) => query,
             Err(err) => return self.refuse(&request, &err.to_string()).await,
         };
+        if let Some(text) = costs::refusal(&request) {
+            return self.refuse(&request, &text).await;
+        }
         // DTail's own results are what its client expects.
         let Some(settings) = worker::settings(self.shared, self.who, request.mode, true) else {
             return self.refuse(&request, "you may not read anything here").await;
         };
         let text = format!("request {generation} (protocol 4.1): {}", shown(&request));
-        self.shared.log.info(&self.who.shown, text);
+        self.who.log.info(text);
         self.shared.stats.requests.fetch_add(1, Ordering::Relaxed);
         let voice = put::Voice {
             host: self.shared.host.short.clone(),
-            who: self.who.shown.clone(),
+            who: self.who.log.shown().to_owned(),
             plain: options.plain,
             query,
         };
@@ -251,26 +277,25 @@ impl Talk<'_> {
     }
 
     async fn refuse(&self, request: &Request, text: &str) {
-        let log = &self.shared.log;
-        log.warn(&self.who.shown, format_args!("refused: {text}: {}", shown(request)));
+        self.who.log.warn(format_args!("refused: {text}: {}", shown(request)));
         self.say("ERROR", text).await;
     }
 
     async fn finish(&mut self, index: usize, ended: Ended) {
         let Some(running) = self.running.remove(index) else { return };
-        let (log, who, generation) = (&self.shared.log, &self.who.shown, running.generation);
+        let (log, generation) = (&self.who.log, running.generation);
         let started = running.started;
         match ended {
             Ended::Done(summary) => {
                 let told = told(&summary, started);
-                log.info(who, format_args!("request {generation} ended: {told}"));
+                log.info(format_args!("request {generation} ended: {told}"));
             }
             Ended::Refused(text) => {
-                log.warn(who, format_args!("request {generation} refused: {text}"));
+                log.warn(format_args!("request {generation} refused: {text}"));
                 self.outbox.say_last(self.message("ERROR", &text)).await;
             }
             Ended::Panicked(text) => {
-                log.error(who, format_args!("request {generation} failed: {text}"));
+                log.error(format_args!("request {generation} failed: {text}"));
                 let text = "internal error of the server";
                 self.outbox.say_last(self.message("ERROR", text)).await;
             }
@@ -294,10 +319,13 @@ impl Talk<'_> {
         let refusal = match (rules.auth_keys, self.who.address, PublicKey::from_blob(blob)) {
             (Some(limits), Some(address), Ok(_)) if self.who.user.kind() == UserKind::Person => {
                 let (keys, user) = (&self.shared.auth_keys, self.who.user.name());
-                let now = std::time::Instant::now();
-                let done = match self.who.may_register {
-                    true => keys.register(user, blob, address, limits, now),
-                    false => keys.contains(user, blob, address, now),
+                let now = Moment::now();
+                let done = match self.who.pass {
+                    Pass::Authorized { expires } => {
+                        let key = NewKey { user, blob, from: address, expires };
+                        keys.register(key, limits, now)
+                    }
+                    Pass::Other => keys.contains(user, blob, address, now),
                 };
                 (!done).then_some("feature disabled")
             }
@@ -306,7 +334,7 @@ impl Talk<'_> {
         };
         match refusal {
             None => {
-                self.shared.log.info(&self.who.shown, "key registered");
+                self.who.log.info("key registered");
                 self.answer(|out| legacy::auth_key_ok(out, &host)).await;
             }
             Some(reason) => self.answer(|out| legacy::auth_key_err(out, &host, reason)).await,
@@ -325,7 +353,7 @@ impl Talk<'_> {
 
     fn message(&self, level: &str, text: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let text = record(level, &self.who.shown, text);
+        let text = record(level, self.who.log.shown(), text);
         legacy::server_text(&mut bytes, &self.shared.host.short, &text);
         bytes
     }
@@ -354,5 +382,26 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, GATHERING, Gathering, Instant, LONGEST_GATHERING};
+
+    #[test]
+    fn a_pause_ends_the_gathering_and_so_does_time() {
+        let first = Instant::now();
+        let mut gathering = Gathering::after(None, first);
+        assert_eq!(gathering.until, first + GATHERING);
+        for millisecond in 1..=1000 {
+            let now = first + Duration::from_millis(millisecond);
+            if gathering.until <= now {
+                assert_eq!(now, first + LONGEST_GATHERING);
+                return;
+            }
+            gathering = Gathering::after(Some(gathering), now);
+        }
+        panic!("who never pauses is waited for");
     }
 }

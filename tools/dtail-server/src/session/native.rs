@@ -4,13 +4,13 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use dtail_protocol::conversation::{Conversation, Step};
 use dtail_protocol::frame::{
-    CLIENT_FRAME_LIMIT, ClientFrame, Incoming, PREAMBLE, Refusal, RefusalKind, ServerFrame,
-    ServerHello, Start,
+    CLIENT_FRAME_LIMIT, ClientFrame, FrameError, Incoming, PREAMBLE, Refusal, RefusalKind,
+    ServerFrame, ServerHello, Start,
 };
 use dtail_protocol::{Diagnostic, Request, Severity};
 use dtail_session::Output;
@@ -19,7 +19,9 @@ use tokio::io::AsyncReadExt;
 
 use super::outbox::{Outbox, Outgoing};
 use super::worker::{self, Ended, Outlet, Running};
-use super::{FAREWELL, shown, told};
+use super::{FAREWELL, costs, shown, told};
+use crate::auth_keys::{Moment, NewKey};
+use crate::gate::Pass;
 use crate::shared::{Shared, Who, stopped};
 use crate::users::UserKind;
 use crate::wire::{Reader, Writer};
@@ -84,8 +86,8 @@ pub(super) async fn serve(shared: &Arc<Shared>, who: &Who, reader: Reader, write
     };
     drop(talk.running.take());
     match end {
-        End::Done => shared.log.info(&who.shown, "session ended"),
-        End::Gone(how) => shared.log.info(&who.shown, format_args!("session ended: {how}")),
+        End::Done => who.log.info("session ended"),
+        End::Gone(how) => who.log.info(format_args!("session ended: {how}")),
     }
 }
 
@@ -105,7 +107,11 @@ impl Talk<'_> {
                     Ok(Some(frame)) => frame,
                     Ok(None) => break,
                     Err(err) => {
-                        return self.refuse(0, RefusalKind::Protocol, err.to_string()).await;
+                        let kind = match err {
+                            FrameError::TooMuch(_) => RefusalKind::BadRequest,
+                            _ => RefusalKind::Protocol,
+                        };
+                        return self.refuse(0, kind, err.to_string()).await;
                     }
                 };
                 match self.conversation.on_frame(frame) {
@@ -193,7 +199,7 @@ impl Talk<'_> {
                 None => (RefusalKind::NotPermitted, "you may not read anything here".to_owned()),
                 Some(settings) => {
                     let text = format!("request {generation}: {}", shown(&request));
-                    self.shared.log.info(&self.who.shown, text);
+                    self.who.log.info(text);
                     self.shared.stats.requests.fetch_add(1, Ordering::Relaxed);
                     let outbox = &self.outbox;
                     let work = putter;
@@ -221,10 +227,9 @@ impl Talk<'_> {
         if self.stopping {
             return Some((RefusalKind::Limit, "the server is shutting down".to_owned()));
         }
-        request
-            .files
-            .is_empty()
-            .then(|| (RefusalKind::BadRequest, "no file named, say what to read".to_owned()))
+        let nothing = "no file named, say what to read".to_owned();
+        let text = request.files.is_empty().then_some(nothing).or_else(|| costs::refusal(request));
+        text.map(|text| (RefusalKind::BadRequest, text))
     }
 
     /// The running request has ended by itself.
@@ -258,17 +263,17 @@ impl Talk<'_> {
     }
 
     fn log_end(&self, running: &Running, ended: &Ended) {
-        let (log, who, generation) = (&self.shared.log, &self.who.shown, running.generation);
+        let (log, generation) = (&self.who.log, running.generation);
         match ended {
             Ended::Done(summary) => {
                 let told = told(summary, running.started);
-                log.info(who, format_args!("request {generation} ended: {told}"));
+                log.info(format_args!("request {generation} ended: {told}"));
             }
             Ended::Refused(text) => {
-                log.warn(who, format_args!("request {generation} refused: {text}"));
+                log.warn(format_args!("request {generation} refused: {text}"));
             }
             Ended::Panicked(text) => {
-                log.error(who, format_args!("request {generation} failed: {text}"));
+                log.error(format_args!("request {generation} failed: {text}"));
             }
         }
     }
@@ -281,21 +286,24 @@ impl Talk<'_> {
             (_, _, Err(err)) => format!("this is no public key: {err}"),
             (Some(limits), Some(address), Ok(_)) => {
                 let (keys, user, now) =
-                    (&self.shared.auth_keys, self.who.user.name(), Instant::now());
+                    (&self.shared.auth_keys, self.who.user.name(), Moment::now());
                 // A key that lets itself in for another day would never expire.
-                let done = match self.who.may_register {
-                    true => keys.register(user, blob, address, limits, now),
-                    false => keys.contains(user, blob, address, now),
+                let done = match self.who.pass {
+                    Pass::Authorized { expires } => {
+                        let key = NewKey { user, blob, from: address, expires };
+                        keys.register(key, limits, now)
+                    }
+                    Pass::Other => keys.contains(user, blob, address, now),
                 };
                 if done {
-                    self.shared.log.info(&self.who.shown, "key registered");
+                    self.who.log.info("key registered");
                     return self.answer(&ServerFrame::KeyRegistered).await;
                 }
                 "log in with an authorized key to register another".to_owned()
             }
         };
         // The session goes on without.
-        self.shared.log.warn(&self.who.shown, format_args!("key not registered: {refusal}"));
+        self.who.log.warn(format_args!("key not registered: {refusal}"));
         let text = format!("key not registered: {refusal}");
         let diagnostic = Diagnostic { severity: Severity::Warn, text };
         let generation = self.generation;
@@ -304,7 +312,7 @@ impl Talk<'_> {
 
     /// Refuses a single thing.
     async fn decline(&self, generation: u32, kind: RefusalKind, text: String) {
-        self.shared.log.warn(&self.who.shown, format_args!("refused: {text}"));
+        self.who.log.warn(format_args!("refused: {text}"));
         self.answer(&ServerFrame::Refused(Refusal { generation, kind, text })).await;
     }
 
@@ -351,6 +359,8 @@ fn putter(outlet: Outlet) -> impl FnMut(Output) -> ControlFlow<()> {
             let size = block.bytes.len() + block.bytes.len() / 16 + 256;
             put(&ServerFrame::Lines { generation, block }, size)
         }
+        Output::Source(summary) => put(&ServerFrame::Source { generation, summary }, 256),
+        Output::File(_) => unreachable!("{}", super::NO_FILES),
         Output::Diagnostic(diagnostic) => {
             put(&ServerFrame::Diagnostic { generation, diagnostic }, 256)
         }

@@ -10,17 +10,20 @@ use dtail_process::config::Config;
 use dtail_process::log::Level;
 use dtail_protocol::frame::{
     ClientFrame, ClientHello, Incoming, PREAMBLE, SERVER_FRAME_LIMIT, ServerFrame, Start,
+    TEXTS_LIMIT, VERSION,
 };
-use dtail_protocol::{Context, Mode, Request};
+use dtail_protocol::{Extras, FollowFrom, Mode, Parts, Pattern, Request, SourceSummary, Whole};
 use expect_test::{Expect, expect};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 
 use super::{Dialect, serve};
+use crate::gate::Pass;
 use crate::log::Log;
 use crate::rules::Rules;
 use crate::shared::{Shared, Who};
 use crate::stats::Stats;
+use crate::user_log::UserLog;
 use crate::users::User;
 use crate::wire::Writer;
 
@@ -50,7 +53,8 @@ impl Client {
         let (input, reader) = tokio::io::duplex(64 * 1024);
         let (writer, output) = mpsc::channel(1);
         let user = User::named(user).unwrap();
-        let who = Who { user, shown: "ann@test".to_owned(), address: None, may_register: false };
+        let log = UserLog::unlimited(&shared.log, "ann@test".to_owned());
+        let who = Who { user, log, address: None, pass: Pass::Other };
         let served = Arc::clone(shared);
         tokio::spawn(async move {
             serve(&served, &who, dialect, Box::new(reader), Writer::Thread(writer)).await;
@@ -110,6 +114,10 @@ impl Client {
                 ServerFrame::Lines { generation, block } => {
                     format!("lines {generation} {}", String::from_utf8_lossy(&block.bytes))
                 }
+                ServerFrame::Source { generation, summary } => {
+                    let SourceSummary { source, matches, bytes_read, failed } = summary;
+                    format!("source {generation} {source} {matches} {bytes_read} {failed}\n")
+                }
                 ServerFrame::Aggregate { generation, .. } => format!("aggregate {generation}\n"),
                 ServerFrame::Diagnostic { generation, diagnostic } => {
                     format!("{:?} {generation} {}\n", diagnostic.severity, diagnostic.text)
@@ -140,19 +148,17 @@ impl Client {
 
 fn hello(credit: u64) -> ClientHello {
     let capabilities = ["interactive", "auth-key"].map(str::to_owned).to_vec();
-    ClientHello { lowest: 5, highest: 5, capabilities, credit, software: "test".to_owned() }
+    ClientHello {
+        lowest: VERSION,
+        highest: VERSION,
+        capabilities,
+        credit,
+        software: "test".to_owned(),
+    }
 }
 
 fn request(mode: Mode, file: &Path, query: Option<&str>) -> Request {
-    Request {
-        mode,
-        files: vec![file.into()],
-        pattern: None,
-        context: Context::default(),
-        query: query.map(str::to_owned),
-        plain: true,
-        timeout: None,
-    }
+    Request { query: query.map(str::to_owned), ..Request::of(mode, vec![file.into()]).plain() }
 }
 
 fn start(generation: u32, request: Request) -> Start {
@@ -214,6 +220,105 @@ fn a_request_is_carried_out() {
         finished 1 files=1 failed=0 aborted=false
     "#]],
     );
+}
+
+#[test]
+fn counting_sends_no_lines() {
+    let files = Files::new();
+    let path = files.write("a.log", "one\nTwo\nTOO\n");
+    let texts = vec!["two".to_owned(), "O$".to_owned()];
+    let pattern = Pattern { texts, ignore_case: true, ..Pattern::default() };
+    let request = Request {
+        files: vec![path.into(), "/missing/b.log".into()],
+        pattern: Some(pattern),
+        parts: Parts::Nothing,
+        extras: Extras { summaries: true, ..Extras::default() },
+        ..Request::of(Mode::Grep, Vec::new())
+    };
+    check(
+        "{}",
+        "ann",
+        request,
+        &expect![[r#"
+            Started { generation: 1 }
+            source 1 a.log 2 12 false
+            Error 1 /missing/b.log cannot be read: missing or not permitted
+            source 1 b.log 0 0 true
+            finished 1 files=1 failed=1 aborted=false
+        "#]],
+    );
+}
+
+/// One user's request leaves processors to others.
+#[test]
+fn threads_of_one_request_are_not_all_there_are() {
+    let shared = shared("{}");
+    let log = UserLog::unlimited(&shared.log, "ann@test".to_owned());
+    let who = Who { user: User::named("ann").unwrap(), log, address: None, pass: Pass::Other };
+    let settings = super::settings(&shared, &who, Mode::Grep, false).unwrap();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    assert!((1..=processors.div_ceil(2)).contains(&settings.threads));
+    assert!(!settings.passes_files);
+}
+
+#[test]
+fn a_request_is_told_in_one_line_of_bounded_length() {
+    let path = Path::new("/a.log");
+    let told = |pattern| {
+        super::shown(&Request { pattern: Some(pattern), ..request(Mode::Grep, path, None) })
+    };
+    expect![[r#"grep /a.log, lines matching "a\nb""#]].assert_eq(&told(Pattern::of("a\nb")));
+    let texts: Vec<String> = (0..10_000).map(|number| number.to_string().repeat(100)).collect();
+    let pattern =
+        Pattern { texts, invert: true, fixed: true, ignore_case: true, whole: Whole::Words };
+    let count = Request {
+        parts: Parts::Nothing,
+        files: vec!["x".repeat(100_000).into(); 20],
+        query: Some("y".repeat(100_000)),
+        pattern: Some(pattern.clone()),
+        ..request(Mode::Grep, path, None)
+    };
+    assert!(super::shown(&count).len() < 4000);
+    let texts = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
+    expect![[r#"grep /a.log, lines not matching "a" or "b" or "c" or 2 more literally in any case as words"#]].assert_eq(&told(Pattern { texts, ..pattern }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_patterns_than_may_be_are_refused_in_one_line() {
+    let mut client = Client::greeted(&shared("{}"), "ann", PLENTY).await;
+    let texts = vec!["x".to_owned(); TEXTS_LIMIT + 1];
+    let pattern = Some(Pattern { texts, ..Pattern::default() });
+    let request = Request { pattern, ..request(Mode::Grep, Path::new("/a.log"), None) };
+    client.send(&ClientFrame::Start(start(1, request))).await;
+    expect![[r#"
+        Refusal { generation: 0, kind: BadRequest, text: "more than 10000 patterns in one request: give fewer" }
+    "#]].assert_eq(&client.rest().await);
+    assert_eq!(client.next().await, None);
+}
+
+/// Compiling is what a request costs before the first byte is read, and it cannot be cancelled: it
+/// is over within the time that a client waits for anything here.
+#[test]
+fn patterns_made_to_be_costly_cost_little() {
+    let files = Files::new();
+    let path = files.write("a.log", "x".repeat(60) + "499y\n");
+    let many = |text: fn(usize) -> String| (0..TEXTS_LIMIT).map(text).collect::<Vec<String>>();
+    let texts = [
+        many(|number| format!("(?:[a-z]{{1,50}}){{1,50}}{number}")),
+        many(|number| format!("\\pL{{40}}{number}")),
+        many(|number| format!("(?i){}{number}", "kſ".repeat(20))),
+        (0..500).map(|number| format!("\\pL{{100}}{number}")).collect(),
+        vec!["(?:(?:(?:x{1,99}){1,99}){1,99}){1,99}".to_owned()],
+        vec!["(".repeat(100_000) + &")".repeat(100_000)],
+        vec!["a|".repeat(500_000)],
+        vec!["[^x]?".repeat(200_000)],
+    ];
+    for (number, texts) in texts.into_iter().enumerate() {
+        let pattern = Pattern { texts, ignore_case: true, ..Pattern::default() };
+        let request = Request { pattern: Some(pattern), ..request(Mode::Grep, &path, None) };
+        let said = answer("{}", "ann", request);
+        assert!(said.contains("finished 1") || said.contains("BadRequest"), "{number}: {said}");
+    }
 }
 
 #[test]
@@ -339,8 +444,12 @@ async fn a_follow_is_cancelled_replaced_and_ended() {
         finished 2 files=1 failed=0 aborted=false
     "#]]
     .assert_eq(&client.rest().await);
-    client.send(&ClientFrame::Update(start(3, request(Mode::Tail, &first, None)))).await;
+    let follow_from = FollowFrom::Beginning;
+    let follow = Request { follow_from, ..request(Mode::Tail, &second, None) };
+    client.send(&ClientFrame::Update(start(3, follow))).await;
     assert_eq!(client.next().await, Some(ServerFrame::Started { generation: 3 }));
+    // Before its lines have come, it may not have opened the file.
+    assert!(matches!(client.next().await, Some(ServerFrame::Lines { generation: 3, .. })));
     client.send(&ClientFrame::Cancel).await;
     expect![[r#"
         finished 3 files=1 failed=0 aborted=false

@@ -140,7 +140,7 @@ pub(crate) fn settings(shared: &Shared, who: &Who, mode: Mode, strict: bool) -> 
     let access: Access = rules.access(&who.user)?.clone();
     let zone = LocalZone::current();
     let permits = if mode == Mode::Tail { &rules.tails } else { &rules.cats };
-    let (log, shown) = (shared.log.clone(), who.shown.clone());
+    let log = who.log.clone();
     Some(Settings {
         host: HostFacts {
             hostname: shared.host.full.clone(),
@@ -155,9 +155,15 @@ pub(crate) fn settings(shared: &Shared, who: &Who, mode: Mode, strict: bool) -> 
         max_query_memory: rules.limits.max_query_memory,
         file_permits: Some(Arc::clone(permits)),
         remote: true,
-        log: Some(Arc::new(move |text: &str| log.warn(&shown, text))),
+        log: Some(Arc::new(move |text: &str| log.warn(text))),
+        threads: threads(),
         ..Settings::default()
     })
+}
+
+/// For one request: so many that no user can have all processors for as long as they like.
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

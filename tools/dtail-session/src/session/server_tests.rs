@@ -345,7 +345,7 @@ fn leading_context_is_bounded_for_those_far_away() {
         match output {
             Output::Lines(lines) => received += lines.bytes.len(),
             Output::Diagnostic(diagnostic) => warnings.push_str(&diagnostic.text),
-            Output::Aggregate(_) => {}
+            _ => {}
         }
         ControlFlow::Continue(())
     });

@@ -26,19 +26,11 @@ fn settings() -> Settings {
 }
 
 pub(super) fn request(mode: Mode) -> Request {
-    Request {
-        mode,
-        files: Vec::new(),
-        pattern: None,
-        context: Context::default(),
-        query: None,
-        plain: false,
-        timeout: None,
-    }
+    Request::of(mode, Vec::new())
 }
 
 pub(super) fn grep(text: &str) -> Request {
-    let pattern = Pattern { text: text.to_owned(), invert: false };
+    let pattern = Pattern::of(text);
     Request { pattern: Some(pattern), ..request(Mode::Grep) }
 }
 
@@ -97,6 +89,11 @@ impl Scene {
             Output::Aggregate(groups) => {
                 self.shown.push_str(&format!("{} groups\n", groups.len()));
             }
+            Output::Source(summary) => self.shown.push_str(&format!("{summary:?}\n")),
+            Output::File(range) => {
+                let (source, offset, length) = (range.source, range.offset, range.length);
+                self.shown.push_str(&format!("{source}: {length} bytes from {offset}\n"));
+            }
         }
     }
 
@@ -148,7 +145,7 @@ fn cat_numbers_the_lines_of_each_file() {
 
 #[test]
 fn plain_cat_passes_bytes_on() {
-    let plain = Request { plain: true, ..request(Mode::Cat) };
+    let plain = request(Mode::Cat).plain();
     check(
         AB,
         plain,
@@ -189,12 +186,12 @@ fn grep_selects_with_context_per_file() {
         a:3:\n
         b:1:two\r\n
         b:2:four\n
-        5 lines, 24 bytes, 2 matches, 2 files, 0 failed
+        6 lines, 24 bytes, 2 matches, 2 files, 0 failed
     "#]],
     );
     check(
         AB,
-        Request { plain: true, ..grep("") },
+        grep("").plain(),
         &["?"],
         &expect![[r#"
         a:one\n
@@ -245,7 +242,7 @@ fn long_lines_are_cut_with_one_warning_each() {
     let mut scene = Scene::new(&[("a", "x\nabcdefghi\ny\n")]);
     let settings = Settings { max_line_length: 4, strict: true, ..settings() };
     scene.run(scene.in_folder(request(Mode::Cat), &["a"]), settings.clone());
-    let plain = Request { plain: true, ..request(Mode::Cat) };
+    let plain = request(Mode::Cat).plain();
     scene.run(scene.in_folder(plain, &["a"]), settings);
     expect![[r#"
         WARN Long log line, splitting into multiple lines: a line 2
@@ -271,7 +268,7 @@ fn long_lines_are_cut_with_one_warning_each() {
 fn check_query(files: &[(&str, &str)], query: &str, pattern: Option<&str>, expected: &Expect) {
     let mut scene = Scene::new(files);
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-    let pattern = pattern.map(|text| Pattern { text: text.to_owned(), invert: false });
+    let pattern = pattern.map(|text| Pattern::of(text));
     let asked = Request { query: Some(query.to_owned()), pattern, ..request(Mode::Map) };
     let session = Session::new(scene.in_folder(asked, &names), settings()).expect("good");
     let mut groups = Groups::new(false);

@@ -4,6 +4,7 @@
 
 mod certificate;
 mod file;
+mod fuzzed;
 mod options;
 mod patterns;
 
@@ -13,6 +14,7 @@ use std::time::SystemTime;
 use crate::keys::BLOB_LIMIT;
 use crate::{Certificate, PublicKey};
 pub use file::{AuthorizedKeysError, load};
+pub use fuzzed::fuzzed;
 use options::Options;
 
 /// The largest file that is read; what is beyond grants nothing.
@@ -59,6 +61,8 @@ pub enum Judgement {
         /// Options of the line that restrict what the session may do, as written: `restrict`,
         /// `no-pty` … A server that offers none of what they forbid has nothing to do.
         restrictions: Vec<String>,
+        /// When the line lets nobody in any more (`expiry-time=`); `None`: never.
+        expires: Option<SystemTime>,
     },
     /// Not let in; the text is for the server's log, not for the client.
     Refused(String),
@@ -139,7 +143,13 @@ impl AuthorizedKeys {
                 _ => continue,
             };
             match verdict {
-                Ok(restrictions) => return Judgement::Accepted { line: entry.line, restrictions },
+                Ok(options) => {
+                    return Judgement::Accepted {
+                        line: entry.line,
+                        restrictions: options.restrictions.clone(),
+                        expires: options.expires(),
+                    };
+                }
                 Err(text) => {
                     reason.get_or_insert_with(|| format!("line {}: {text}", entry.line));
                 }
@@ -162,7 +172,7 @@ impl AuthorizedKeys {
 }
 
 impl Entry {
-    fn judge_key(&self, peer: IpAddr, now: SystemTime) -> Result<Vec<String>, String> {
+    fn judge_key(&self, peer: IpAddr, now: SystemTime) -> Result<&Options, String> {
         let options = self.options.as_ref().map_err(Clone::clone)?;
         if options.is_authority {
             return Err("the key signs certificates (cert-authority), it does not log in".into());
@@ -171,7 +181,7 @@ impl Entry {
             return Err(NO_TOUCH.to_owned());
         }
         options.check(peer, now)?;
-        Ok(options.restrictions.clone())
+        Ok(options)
     }
 
     fn judge_certificate(
@@ -180,7 +190,7 @@ impl Entry {
         user: &str,
         peer: IpAddr,
         now: SystemTime,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<&Options, String> {
         let options = self.options.as_ref().map_err(Clone::clone)?;
         if !options.is_authority {
             return Err("the key is listed without cert-authority".to_owned());
@@ -188,7 +198,7 @@ impl Entry {
         options.check(peer, now)?;
         let names = options.principals.as_deref();
         certificate.check(user, names, options.needs_no_touch, peer, now)?;
-        Ok(options.restrictions.clone())
+        Ok(options)
     }
 }
 

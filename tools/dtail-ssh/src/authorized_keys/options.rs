@@ -151,6 +151,11 @@ impl Options {
         Ok(())
     }
 
+    /// When the line lets nobody in any more; `None`: never.
+    pub(super) fn expires(&self) -> Option<SystemTime> {
+        self.expiry.iter().map(|expiry| expiry.moment()).min()
+    }
+
     /// Conditions on where and when.
     pub(super) fn check(&self, peer: IpAddr, now: SystemTime) -> Result<(), String> {
         if let Some(from) = &self.from
@@ -158,7 +163,7 @@ impl Options {
         {
             return Err(format!("from= does not list {peer}"));
         }
-        if self.expiry.iter().any(|expiry| expiry.has_passed(now)) {
+        if self.expires().is_some_and(|moment| moment <= now) {
             return Err("expiry-time= has passed".to_owned());
         }
         Ok(())
@@ -196,9 +201,9 @@ impl Expiry {
         Ok(Expiry { time: time.map_err(|_| wrong())?, is_utc })
     }
 
-    fn has_passed(self, now: SystemTime) -> bool {
+    /// A time that cannot be told is one that has passed.
+    fn moment(self) -> SystemTime {
         let zone = if self.is_utc { TimeZone::UTC } else { TimeZone::system() };
-        // A time that cannot be told is one that has passed.
-        self.time.to_zoned(zone).map_or(true, |time| SystemTime::from(time) <= now)
+        self.time.to_zoned(zone).map_or(SystemTime::UNIX_EPOCH, SystemTime::from)
     }
 }

@@ -297,7 +297,8 @@ fn expiry() {
 #[test]
 fn the_first_line_that_lets_in_counts_and_the_first_reason_is_told() {
     let keys = file("from=\"10.0.0.2\" USER\nexpiry-time=\"20200101\" USER\nno-pty USER\nUSER\n");
-    let accepted = Judgement::Accepted { line: 3, restrictions: vec!["no-pty".to_owned()] };
+    let restrictions = vec!["no-pty".to_owned()];
+    let accepted = Judgement::Accepted { line: 3, restrictions, expires: None };
     assert_eq!(offer_key(&keys, "10.0.0.1", NOW), accepted);
     let keys = file("\nfrom=\"10.0.0.2\" USER\nexpiry-time=\"20200101\" USER\n");
     let refused = Judgement::Refused("line 2: from= does not list 10.0.0.1".to_owned());
@@ -341,23 +342,23 @@ fn certificates() {
     }
     expect![[r#"
         cert-authority AUTHORITY
-          alice as alice from 10.0.0.1: Accepted { line: 1, restrictions: [] }
-          alice as bob from 10.0.0.1: Accepted { line: 1, restrictions: [] }
+          alice as alice from 10.0.0.1: Accepted { line: 1, restrictions: [], expires: None }
+          alice as bob from 10.0.0.1: Accepted { line: 1, restrictions: [], expires: None }
           alice as mallory from 10.0.0.1: Refused("line 1: the certificate \"alice\" does not name \"mallory\"")
           nobody as alice from 10.0.0.1: Refused("line 1: the certificate \"nobody\" does not name \"alice\"")
           host as alice from 10.0.0.1: Refused("line 1: the certificate \"host\" is for a host, not for a user")
-          source as alice from 10.1.2.3: Accepted { line: 1, restrictions: [] }
-          source as alice from 2001:db8::9: Accepted { line: 1, restrictions: [] }
+          source as alice from 10.1.2.3: Accepted { line: 1, restrictions: [], expires: None }
+          source as alice from 2001:db8::9: Accepted { line: 1, restrictions: [], expires: None }
           source as alice from 11.1.2.3: Refused("line 1: the certificate \"source\" is not for 11.1.2.3")
           forced as alice from 10.0.0.1: Refused("line 1: the certificate \"forced\" has the critical option \"force-command\", which is not supported here")
-          years as alice from 10.0.0.1: Accepted { line: 1, restrictions: [] }
+          years as alice from 10.0.0.1: Accepted { line: 1, restrictions: [], expires: None }
           stranger as alice from 10.0.0.1: Refused("ED25519-CERT SHA256:MHC2jNxqIdYQGkLJgb2GxqEmFTY4AQ5Sy55bDlY6euY ID \"stranger\" CA SHA256:wO8xoxx44gdCtkJRvezCWzZBtbws8Gg/qgwU/RumCqo: its authority is not listed")
         AUTHORITY
           alice as alice from 10.0.0.1: Refused("line 1: the key is listed without cert-authority")
         USER
           alice as alice from 10.0.0.1: Refused("ED25519-CERT SHA256:MHC2jNxqIdYQGkLJgb2GxqEmFTY4AQ5Sy55bDlY6euY ID \"alice\" CA SHA256:4sNJ5/TQo+Sk8U/WqulI2AOjSl0HLNThkri4sNAkEps: its authority is not listed")
         cert-authority,principals="carol,bob",no-pty AUTHORITY
-          alice as mallory from 10.0.0.1: Accepted { line: 1, restrictions: ["no-pty"] }
+          alice as mallory from 10.0.0.1: Accepted { line: 1, restrictions: ["no-pty"], expires: None }
           years as alice from 10.0.0.1: Refused("line 1: the certificate \"years\" does not name \"alice\"")
         cert-authority,from="10.0.0.2" AUTHORITY
           alice as alice from 10.0.0.1: Refused("line 1: from= does not list 10.0.0.1")
@@ -379,7 +380,7 @@ fn a_certificate_is_good_only_in_its_years() {
         .into();
     expect![[r#"
         Refused("line 1: the certificate \"years\" is not valid yet")
-        Accepted { line: 1, restrictions: [] }
+        Accepted { line: 1, restrictions: [], expires: None }
         Refused("line 1: the certificate \"years\" has expired")"#]]
     .assert_eq(&told.join("\n"));
 }
@@ -491,5 +492,42 @@ fn a_file_of_somebody_else_is_refused() {
         let error = load(&path, &[0, 1]).unwrap_err().to_string();
         assert!(error.ends_with("it belongs to user 4711, who could let anybody in"), "{error}");
         load(&path, &[4711]).unwrap();
+    }
+}
+
+/// Of several times the first counts.
+#[test]
+fn who_is_let_in_is_told_until_when() {
+    let until = |options: &str| match offer_key(&file(&format!("{options} USER")), "10.0.0.1", NOW)
+    {
+        Judgement::Accepted { expires, .. } => {
+            expires.map(|at| at.duration_since(UNIX_EPOCH).unwrap().as_secs() - NOW)
+        }
+        Judgement::Refused(text) => panic!("{text}"),
+    };
+    assert_eq!(until("restrict"), None);
+    assert_eq!(until("expiry-time=\"202611211230Z\""), Some(30 * 60));
+    let twice = "expiry-time=\"20270101Z\",expiry-time=\"20261121120001Z\"";
+    assert_eq!(until(twice), Some(1));
+}
+
+#[test]
+fn foreign_bytes_break_no_promise() {
+    let good =
+        file("USER\nfrom=\"10.0.0.0/8\",expiry-time=\"29990101\" USER\ncert-authority AUTHORITY");
+    assert_eq!(good.entries.len(), 3);
+    let certificate = fixture("alice");
+    let text = format!(
+        "restrict USER\ncert-authority,principals=\"ann\" AUTHORITY\n{certificate}\nUSER\n"
+    );
+    let text = text.replace("USER", fixture("user")).replace("AUTHORITY", fixture("authority"));
+    let mut rng = fastrand::Rng::with_seed(1);
+    for _ in 0..200 {
+        let mut bytes = text.clone().into_bytes();
+        for _ in 0..rng.usize(0..4) {
+            let place = rng.usize(0..bytes.len());
+            bytes[place] = rng.u8(..);
+        }
+        fuzzed(&bytes);
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Noted {
     pub(super) banner: Option<String>,
     /// The server refused the last attempt and said that there is no other way in.
     pub(super) is_locked: bool,
+    /// The server has given no sign of life, however often it was asked.
+    pub(super) is_silent: bool,
     was_asked: bool,
 }
 
@@ -141,6 +143,9 @@ impl Handler for Receiver {
             }
             DisconnectReason::Error(russh::Error::NoAuthMethod) => {
                 self.notes.lock().is_locked = true;
+            }
+            DisconnectReason::Error(russh::Error::KeepaliveTimeout) => {
+                self.notes.lock().is_silent = true;
             }
             DisconnectReason::Error(_) => {}
         }

@@ -13,9 +13,9 @@ use tokio::time::timeout;
 
 use super::ClientOptions;
 use super::handler::Receiver;
-use crate::Endpoint;
 use crate::agent::put_string;
 use crate::identities::Identity;
+use crate::{Endpoint, PublicKey};
 
 /// How long the server's list of signature algorithms is waited for. Servers that send it at all
 /// send it with the end of the key exchange.
@@ -37,18 +37,32 @@ impl From<russh::Error> for Refused {
     }
 }
 
+/// What a login was made with.
+pub(super) struct LoggedIn {
+    /// For people.
+    pub(super) shown: String,
+    /// The bare key, if it was one.
+    pub(super) key: Option<PublicKey>,
+}
+
+impl LoggedIn {
+    fn with(shown: &str) -> LoggedIn {
+        LoggedIn { shown: shown.to_owned(), key: None }
+    }
+}
+
 /// Logs in; says with what.
 pub(super) async fn login(
     handle: &mut Handle<Receiver>,
     endpoint: &Endpoint,
     options: &ClientOptions,
-) -> Result<String, Refused> {
+) -> Result<LoggedIn, Refused> {
     let user = endpoint.user.as_str();
     let mut methods = None;
     let mut tried = Vec::new();
     if options.identities.is_empty() {
         match handle.authenticate_none(user).await? {
-            AuthResult::Success => return Ok("none".to_owned()),
+            AuthResult::Success => return Ok(LoggedIn::with("none")),
             AuthResult::Failure { remaining_methods, .. } => methods = Some(remaining_methods),
         }
     }
@@ -57,7 +71,11 @@ pub(super) async fn login(
             break;
         }
         match offer(handle, user, identity).await {
-            Ok(AuthResult::Success) => return Ok(identity.describe()),
+            Ok(AuthResult::Success) => {
+                let is_bare = identity.certificate.is_none();
+                let key = is_bare.then(|| identity.key.clone());
+                return Ok(LoggedIn { shown: identity.describe(), key });
+            }
             // This is also how russh tells that the connection has ended.
             Ok(AuthResult::Failure { .. }) | Err(Unsigned::Gone) if handle.is_closed() => break,
             Ok(AuthResult::Failure { remaining_methods, .. }) => {
@@ -75,7 +93,7 @@ pub(super) async fn login(
         && allows(methods.as_ref(), MethodKind::Password)
     {
         if handle.authenticate_password(user, password).await?.success() {
-            return Ok("password".to_owned());
+            return Ok(LoggedIn::with("password"));
         }
         if !handle.is_closed() {
             tried.push("password".to_owned());

@@ -25,6 +25,7 @@ use crate::transport::{CutOnDrop, Transport};
 use crate::{ByteStream, Endpoint, Identities, KnownHosts, PublicKey};
 pub use failure::{ChannelError, ConnectError, ConnectErrorKind};
 use handler::{HostCheck, Notes, Receiver};
+use login::LoggedIn;
 
 /// Packets of a channel that wait for their reader before the connection is held up.
 const QUEUED_PACKETS: usize = 32;
@@ -159,8 +160,8 @@ impl Attempt<'_> {
         let config = Arc::new(self.config(&known));
         let work = async {
             let mut handle = connect_stream(config, transport, receiver).await?;
-            let identity = login::login(&mut handle, self.endpoint, self.options).await?;
-            Ok((handle, identity))
+            let login = login::login(&mut handle, self.endpoint, self.options).await?;
+            Ok((handle, login))
         };
         let result = tokio::select! {
             biased;
@@ -170,9 +171,10 @@ impl Attempt<'_> {
             }
         };
         match result {
-            Ok((handle, identity)) => Ok(Connection {
+            Ok((handle, login)) => Ok(Connection {
                 software: line.line.software().unwrap_or_default(),
-                identity,
+                login,
+                notes,
                 handle,
                 channels,
                 line,
@@ -224,7 +226,8 @@ async fn spent(limit: Duration, mut is_asking: watch::Receiver<bool>) {
 /// A connection with a login. Dropping it cuts it.
 pub struct Connection {
     software: String,
-    identity: String,
+    login: LoggedIn,
+    notes: Notes,
     handle: Handle<Receiver>,
     channels: Arc<OpenChannels>,
     line: CutOnDrop,
@@ -238,7 +241,18 @@ impl Connection {
 
     /// What we logged in with, such as `ED25519 SHA256:…`, `password` or `none`.
     pub fn identity(&self) -> String {
-        self.identity.clone()
+        self.login.shown.clone()
+    }
+
+    /// The key we logged in with, unless it was a certificate or none at all.
+    pub fn key(&self) -> Option<&PublicKey> {
+        self.login.key.as_ref()
+    }
+
+    /// Whether it has ended because the server gave no sign of life, see
+    /// [`ClientOptions::keepalive`]. True before any channel is seen to have ended.
+    pub fn has_fallen_silent(&self) -> bool {
+        self.notes.lock().is_silent
     }
 
     /// Opens a channel with the subsystem `name`.
@@ -305,7 +319,7 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("software", &self.software)
-            .field("identity", &self.identity)
+            .field("identity", &self.login.shown)
             .finish_non_exhaustive()
     }
 }

@@ -45,6 +45,13 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
+    /// Whether a server could be made of them once there is a host key. The error names the option
+    /// and the values it takes.
+    pub fn check(&self) -> Result<(), String> {
+        banner(&self.software)?;
+        algorithms::chosen(&self.key_exchanges, &self.ciphers, &self.macs).map(drop)
+    }
+
     pub(crate) fn into_config(self) -> Result<russh::server::Config, String> {
         if self.host_keys.is_empty() {
             return Err("a server needs at least one host key".to_owned());

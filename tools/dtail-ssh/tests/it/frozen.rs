@@ -55,8 +55,10 @@ async fn a_client_finds_a_server_that_has_vanished() {
     let connection = within(connect(&endpoint(address), &options, trust(true))).await.unwrap();
     let login = within(logins.recv()).await.unwrap().unwrap();
     let mut stream = within(connection.shell()).await.unwrap();
+    assert!(!connection.has_fallen_silent());
     freeze.send(()).unwrap();
     assert_eq!(within(stream.read(&mut [0; 10])).await.unwrap_or(0), 0);
+    assert!(connection.has_fallen_silent());
     drop(login);
 }
 

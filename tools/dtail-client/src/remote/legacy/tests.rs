@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dtail_protocol::legacy::{self, Command, CommandDecoder};
-use dtail_protocol::{Mode, Request};
+use dtail_protocol::{FollowFrom, Mode, Parts, Pattern, Request, Whole};
 use expect_test::{Expect, expect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
@@ -36,9 +36,15 @@ impl OldServer {
 /// how it ends.
 #[track_caller]
 fn check(request: Request, messages: impl Fn(&mut Vec<u8>), expected: &Expect) {
+    expected.assert_eq(&said(request, messages));
+}
+
+fn said(request: Request, messages: impl Fn(&mut Vec<u8>)) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let said = runtime.block_on(async {
-        let choice = Choice { request, register_key: Some(vec![7]), ..Choice::default() };
+    runtime.block_on(async {
+        let key = || Some(vec![7]);
+        let (register_key, logged_in_with) = (key(), key());
+        let choice = Choice { request, register_key, logged_in_with, ..Choice::default() };
         let Bench { mut site, mut items, stop: _stop, .. } = bench(choice);
         let (stream, theirs) = duplex(1 << 16);
         let mut server = OldServer { stream: theirs, commands: CommandDecoder::new(1 << 20) };
@@ -63,8 +69,7 @@ fn check(request: Request, messages: impl Fn(&mut Vec<u8>), expected: &Expect) {
             said.push(format!("{command:?}"));
         }
         said.join("\n")
-    });
-    expected.assert_eq(&said);
+    })
 }
 
 #[test]
@@ -121,11 +126,11 @@ fn a_query_is_asked_first_and_its_groups_are_merged() {
         Request { timeout, ..request(Mode::Map, Some(query)) },
         messages,
         &expect![[r#"
-        2 groups
-        0 lines, 1 files, 0 failed
-        Map { options: Options { before: 0, after: 0, max: 0, plain: false, quiet: false, serverless: false }, query: "from STATS select count($line) group by $hostname" }
-        Timeout { seconds: 7, mode: Cat, file: "/a.log", pattern: Some(Pattern { text: "\\|MAPREDUCE:STATS\\|", invert: false }) }
-        AckClose"#]],
+            2 groups
+            0 lines, 1 files, 0 failed
+            Map { options: Options { before: 0, after: 0, max: 0, plain: false, quiet: false, serverless: false }, query: "from STATS select count($line) group by $hostname" }
+            Timeout { seconds: 7, mode: Cat, file: "/a.log", pattern: Some(Pattern { texts: ["\\|MAPREDUCE:STATS\\|"], invert: false, fixed: false, ignore_case: false, whole: Nothing }) }
+            AckClose"#]],
     );
 }
 
@@ -144,6 +149,89 @@ fn keys_are_registered_only_where_that_is_known() {
         Read { mode: Cat, options: Options { before: 0, after: 0, max: 0, plain: false, quiet: false, serverless: false }, file: "/a.log", pattern: None }
         AuthKey([7])
         AckClose"#]],
+    );
+}
+
+/// What an old server is told of a pattern, or why it is told nothing.
+#[track_caller]
+fn check_pattern(change: impl FnOnce(&mut Request), expected: &Expect) {
+    let mut request = Request { pattern: Some(Pattern::of("a.b")), ..request(Mode::Grep, None) };
+    change(&mut request);
+    let said = said(request, legacy::close_connection);
+    let read = said.split_once("pattern: Some(").map(|(_, pattern)| pattern);
+    let read = read.and_then(|pattern| pattern.split_once(", fixed")).map(|(texts, _)| texts);
+    expected.assert_eq(read.unwrap_or(&said));
+}
+
+#[test]
+fn todays_patterns_are_said_as_expressions() {
+    let pattern = |request: &mut Request, pattern| request.pattern = Some(pattern);
+    check_pattern(|_| {}, &expect![[r#"Pattern { texts: ["a.b"], invert: false"#]]);
+    check_pattern(
+        |it| pattern(it, Pattern { ignore_case: true, invert: true, ..Pattern::of("a") }),
+        &expect![[r#"Pattern { texts: ["(?i:a)"], invert: true"#]],
+    );
+    check_pattern(
+        |it| pattern(it, Pattern { fixed: true, ..Pattern::of("a.b") }),
+        &expect![[r#"Pattern { texts: ["a\\.b"], invert: false"#]],
+    );
+    check_pattern(
+        |it| pattern(it, Pattern { whole: Whole::Words, ..Pattern::of("a|b") }),
+        &expect![[r#"Pattern { texts: ["(?:^|\\W)(?:a|b)(?:\\W|$)"], invert: false"#]],
+    );
+    check_pattern(
+        |it| pattern(it, Pattern { whole: Whole::Line, ..Pattern::of("a|b") }),
+        &expect![[r#"Pattern { texts: ["^(?:a|b)\\n?$"], invert: false"#]],
+    );
+    let texts = vec!["a".to_owned(), "b c".to_owned()];
+    check_pattern(
+        |it| pattern(it, Pattern { texts, ..Pattern::default() }),
+        &expect![[r#"Pattern { texts: ["(?:a)|(?:b c)"], invert: false"#]],
+    );
+}
+
+#[test]
+fn what_an_old_server_cannot_be_told_fails_there() {
+    check_pattern(
+        |it| it.parts = Parts::Matches,
+        &expect![
+            "the server speaks protocol 4.1 only, which sends whole lines and not only what matches; update the server"
+        ],
+    );
+    check_pattern(
+        |it| {
+            it.parts = Parts::Nothing;
+            it.extras.summaries = true;
+        },
+        &expect![
+            "the server speaks protocol 4.1 only, which sends lines and does not count them for each file; update the server"
+        ],
+    );
+    check_pattern(
+        |it| it.extras.summaries = true,
+        &expect![
+            "the server speaks protocol 4.1 only, which does not say what became of each file; update the server"
+        ],
+    );
+    check_pattern(
+        |it| it.extras.offsets = true,
+        &expect![
+            "the server speaks protocol 4.1 only, which does not say where in its file a line begins; update the server"
+        ],
+    );
+    check_pattern(
+        |it| {
+            it.mode = Mode::Tail;
+            it.follow_from = FollowFrom::Lines(10);
+        },
+        &expect![
+            "the server speaks protocol 4.1 only, which follows files from their ends only; update the server"
+        ],
+    );
+    // Names may differ, lines do not.
+    check_pattern(
+        |it| it.extras.paths = true,
+        &expect![[r#"Pattern { texts: ["a.b"], invert: false"#]],
     );
 }
 

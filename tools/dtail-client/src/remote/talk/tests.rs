@@ -1,7 +1,7 @@
 //! One session with one host, the host being whatever a test wants it to be.
 
-use dtail_protocol::frame::{ClientFrame, PREAMBLE, Refusal, RefusalKind, ServerFrame};
-use dtail_protocol::{Diagnostic, Mode, Severity, Summary};
+use dtail_protocol::frame::{ClientFrame, PREAMBLE, Refusal, RefusalKind, ServerFrame, VERSION};
+use dtail_protocol::{Diagnostic, Mode, Severity, SourceSummary, Summary};
 use expect_test::{Expect, expect};
 use tokio::task::JoinHandle;
 
@@ -68,7 +68,7 @@ fn lines(generation: u32, text: &str) -> ServerFrame {
 async fn an_answer_is_handed_over_in_order() {
     let (mut server, ended, rest) = begin(Choice::default());
     let (hello, start) = server.greet(&[]).await;
-    assert_eq!((hello.lowest, hello.highest, hello.credit), (5, 5, 1000));
+    assert_eq!((hello.lowest, hello.highest, hello.credit), (VERSION, VERSION, 1000));
     assert_eq!((start.generation, start.request), (1, request(Mode::Grep, None)));
     let diagnostic = Diagnostic { severity: Severity::Warn, text: "odd".to_owned() };
     server
@@ -233,23 +233,50 @@ async fn the_order_to_stop_lets_the_host_say_what_it_has() {
 
 #[tokio::test]
 async fn a_key_is_registered_where_that_is_possible() {
-    for (capabilities, expected) in [(&["auth-key"][..], true), (&[][..], false)] {
-        let choice = Choice { register_key: Some(vec![1, 2, 3]), ..Choice::default() };
+    let (named, other) = (vec![1, 2, 3], vec![4]);
+    for (capabilities, logged_in_with, expected) in [
+        (&["auth-key"][..], Some(&named), true),
+        (&["auth-key"][..], Some(&other), false),
+        (&["auth-key"][..], None, false),
+        (&[][..], Some(&named), false),
+    ] {
+        let choice = Choice {
+            register_key: Some(named.clone()),
+            logged_in_with: logged_in_with.cloned(),
+            ..Choice::default()
+        };
         let (mut server, ended, _rest) = begin(choice);
         server.greet(capabilities).await;
         if expected {
-            assert_eq!(server.next().await, Some(ClientFrame::RegisterKey(vec![1, 2, 3])));
+            assert_eq!(server.next().await, Some(ClientFrame::RegisterKey(named.clone())));
         }
-        server.say(&[ServerFrame::KeyRegistered, finished(1, 0)]).await;
+        server.say(&[finished(1, 0)]).await;
         assert_eq!(server.next().await, Some(ClientFrame::Bye));
         ended.await.unwrap().unwrap();
     }
 }
 
+/// And what was begun before it is ended first.
+#[tokio::test]
+async fn what_became_of_a_source_comes_after_its_lines() {
+    let mut copy = request(Mode::Cat, None).plain();
+    copy.extras.summaries = true;
+    let (mut server, ended, rest) = begin(Choice { request: copy, hosts: 2, ..Choice::default() });
+    server.greet(&[]).await;
+    let source = |generation| ServerFrame::Source {
+        generation,
+        summary: SourceSummary { source: "f".into(), matches: 2, bytes_read: 3, failed: false },
+    };
+    let frames = [lines(1, "a\nb"), source(1), source(7), lines(1, "c\n"), finished(1, 0)];
+    server.say(&frames).await;
+    ended.await.unwrap().unwrap();
+    let all = rest.all().await;
+    expect![[r#"["web f From(1) \"a\\n\"", "web f Unnumbered \"b\\n\"", "web f done, 2 matches", "web f From(1) \"c\\n\""]"#]].assert_eq(&format!("{all:?}"));
+}
+
 #[tokio::test]
 async fn several_hosts_do_not_break_into_each_others_lines() {
-    let mut copy = request(Mode::Cat, None);
-    copy.plain = true;
+    let copy = request(Mode::Cat, None).plain();
     let (mut server, ended, rest) = begin(Choice { request: copy, hosts: 2, ..Choice::default() });
     server.greet(&[]).await;
     server.say(&[lines(1, "a\nb"), lines(1, "c\nd"), finished(1, 0)]).await;

@@ -74,7 +74,9 @@ impl Batches {
         });
         // A batch of its own has a query of its own.
         let query_size = query.as_ref().filter(|_| last.is_none()).map_or(0, String::len);
-        let size = file.len() + pattern.as_ref().map_or(0, |it| it.text.len()) + query_size;
+        let size = file.len()
+            + pattern.as_ref().map_or(0, |it| it.texts.iter().map(String::len).sum())
+            + query_size;
         if self.files >= MOST_FILES || self.bytes + size > MOST_BYTES {
             return Err("too many files at once, ask for the rest later");
         }
@@ -86,16 +88,10 @@ impl Batches {
         }
         let options = self.options.unwrap_or_default();
         let Options { before, after, max, .. } = options;
-        let request = Request {
-            mode,
-            files: vec![file.into()],
-            pattern,
-            context: Context { before, after, max },
-            query,
-            // Whole lines are needed, each ends a message.
-            plain: false,
-            timeout,
-        };
+        let context = Context { before, after, max };
+        // Whole lines are needed, each ends a message.
+        let request = Request::of(mode, vec![file.into()]);
+        let request = Request { pattern, context, query, timeout, ..request };
         self.waiting.push_back(Batch { request, options });
         Ok(())
     }
@@ -136,7 +132,7 @@ mod tests {
         for command in commands {
             let mut words = command.split(' ');
             let (mode, file) = (words.next().unwrap(), words.next().unwrap().to_owned());
-            let pattern = words.next().map(|text| Pattern { text: text.to_owned(), invert: false });
+            let pattern = words.next().map(Pattern::of);
             let options = Options { before: commands.len(), ..Options::default() };
             let mode = match mode {
                 "cat" => Mode::Cat,
@@ -151,7 +147,7 @@ mod tests {
         let mut said = String::new();
         while let Some(batch) = batches.next_if(|_| true) {
             let request = batch.request;
-            let pattern = request.pattern.map(|pattern| pattern.text);
+            let pattern = request.pattern.map(|pattern| pattern.texts.concat());
             said += &format!("{:?} {:?} {:?} ", request.mode, request.files, pattern);
             said += &format!("{:?} before={}\n", request.query, request.context.before);
         }
@@ -186,7 +182,7 @@ mod tests {
         let mut batches = Batches::default();
         batches.set_query(Options::default(), "q".repeat(1 << 20));
         let mut read = |number: usize| {
-            let pattern = Pattern { text: number.to_string(), invert: false };
+            let pattern = Pattern::of(&number.to_string());
             batches.read(Mode::Cat, Options::default(), "f".to_owned(), Some(pattern))
         };
         let accepted = (0..100).take_while(|number| read(*number).is_ok()).count();

@@ -31,6 +31,9 @@ pub(super) fn putter(outlet: Outlet, voice: Voice) -> impl FnMut(Output) -> Cont
                 bytes.reserve(block.bytes.len() * 2);
                 legacy::write_block(&mut bytes, &host, &block, plain);
             }
+            // No client of this protocol can ask for it.
+            Output::Source(_) => return ControlFlow::Continue(()),
+            Output::File(_) => unreachable!("{}", crate::session::NO_FILES),
             Output::Diagnostic(diagnostic) => {
                 let level = match diagnostic.severity {
                     Severity::Warn => "WARN",

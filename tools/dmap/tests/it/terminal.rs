@@ -1,0 +1,146 @@
+//! dmap with somebody at a terminal: tables that take the place of each other, questions that are
+//! interrupted.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use dtail_testkit::{Scratch, wait_until};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+
+use crate::STATS;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A terminal of 24 rows and 80 columns.
+struct Terminal {
+    keyboard: File,
+    screen: Arc<Mutex<Vec<u8>>>,
+    inside: File,
+}
+
+impl Terminal {
+    fn new() -> Terminal {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).expect("a terminal");
+        unlockpt(&master).expect("a terminal");
+        let name = ptsname(&master, Vec::new()).expect("a terminal");
+        let path = name.into_string().expect("a terminal");
+        let inside = OpenOptions::new().read(true).write(true).open(path).expect("a terminal");
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&inside, size).expect("a size");
+        let keyboard = File::from(master);
+        let mut reader = keyboard.try_clone().expect("a terminal");
+        let screen = Arc::new(Mutex::new(Vec::new()));
+        let shown = Arc::clone(&screen);
+        thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok(length @ 1..) = reader.read(&mut buffer) {
+                shown.lock().expect("nobody panics with it").extend_from_slice(&buffer[..length]);
+            }
+        });
+        Terminal { keyboard, screen, inside }
+    }
+
+    /// Starts dmap as the one that Ctrl-C at this terminal stops.
+    fn run(&self, scratch: &Scratch, arguments: &[&str]) -> Child {
+        let inside = || self.inside.try_clone().expect("a terminal");
+        Command::new("/usr/bin/setsid")
+            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_dmap")])
+            .args(arguments)
+            .current_dir(scratch.path())
+            .env("HOME", scratch.path())
+            .env("TERM", "xterm")
+            .env_remove("SSH_AUTH_SOCK")
+            .env_remove("NO_COLOR")
+            .stdin(inside())
+            .stdout(inside())
+            .stderr(inside())
+            .spawn()
+            .expect("setsid runs")
+    }
+
+    fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.screen.lock().expect("nobody panics with it")).into_owned()
+    }
+
+    #[track_caller]
+    fn shows(&self, text: &str) {
+        wait_until(&format!("the terminal shows {text:?}"), LIMIT, || self.shown().contains(text));
+    }
+}
+
+/// Waits for the end of a program.
+#[track_caller]
+fn exit_code(mut child: Child) -> Option<i32> {
+    let mut status = None;
+    wait_until("the program has ended", LIMIT, || {
+        status = child.try_wait().expect("a child");
+        status.is_some()
+    });
+    status.and_then(|status| status.code())
+}
+
+fn is_installed(path: &str) -> bool {
+    let is_there = Path::new(path).exists();
+    if !is_there {
+        eprintln!("SKIPPED: no {path}");
+    }
+    is_there
+}
+
+#[test]
+fn a_table_takes_the_place_of_the_one_before() {
+    if !is_installed("/usr/bin/setsid") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.write("a.log", STATS);
+    let mkfifo = Command::new("mkfifo").arg(scratch.path().join("pipe")).status();
+    assert!(mkfifo.is_ok_and(|status| status.success()), "a FIFO");
+    let terminal = Terminal::new();
+    let query = "from STATS select count($line) interval 1";
+    let running = terminal.run(&scratch, &["--noColor", "--cfg", "none", query, "a.log", "pipe"]);
+    let mut pipe = OpenOptions::new().write(true).open(scratch.path().join("pipe")).expect("it");
+    terminal.shows("            4 \r\n");
+    pipe.write_all(STATS.as_bytes()).expect("a reader");
+    terminal.shows("            8 \r\n");
+    drop(pipe);
+    assert_eq!(exit_code(running), Some(0), "{}", terminal.shown());
+    let shown = terminal.shown();
+    let (before, after) = shown.split_once("\x1b[").expect("the cursor moves");
+    let lines = before.matches('\n').count();
+    assert!(after.starts_with(&format!("{lines}A\r\x1b[J")), "{shown:?}");
+    assert!(after.ends_with(&before.replace(" 4 ", " 8 ")), "{shown:?}");
+}
+
+#[test]
+fn a_question_for_a_passphrase_can_be_interrupted() {
+    if !is_installed("/usr/bin/setsid") || !is_installed("/usr/bin/ssh-keygen") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let made = Command::new("/usr/bin/ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "secret", "-f"])
+        .arg(scratch.path().join("key"))
+        .status();
+    assert!(made.is_ok_and(|status| status.success()), "a key");
+    let mut terminal = Terminal::new();
+    let query = "select count($line)";
+    let arguments = ["--servers", "127.0.0.1:9", "--auth-key-path", "key", query, "a.log"];
+    let running = terminal.run(&scratch, &arguments);
+    terminal.shows("Passphrase for key");
+    let echoes = || {
+        let modes = tcgetattr(&terminal.inside).expect("a terminal").local_modes;
+        modes.contains(LocalModes::ECHO)
+    };
+    wait_until("what is typed is hidden", LIMIT, || !echoes());
+    terminal.keyboard.write_all(b"\x03").expect("a terminal");
+    assert_eq!(exit_code(running), Some(130), "{}", terminal.shown());
+    assert!(echoes(), "what is typed is shown again");
+}
