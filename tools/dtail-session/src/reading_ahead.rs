@@ -132,6 +132,8 @@ impl Session {
                 BlockReader::open(target, &self.site, self.settings.max_line_length)?
             }
         };
+        // What was found before must not come after what is found from here on.
+        reading.gathering.flush(&reading.selection, outlet);
         self.read_on(reader, source, &mut reading.block, outlet)
     }
 }
