@@ -155,9 +155,8 @@ impl TextFile {
 
     /// Where the first line begins that begins within `range`.
     fn first_line(&self, range: &Range<u64>) -> io::Result<Option<u64>> {
-        let mut at = match range.start.checked_sub(1) {
-            None => return Ok((!range.is_empty()).then_some(0)),
-            Some(before) => before,
+        let Some(mut at) = range.start.checked_sub(1) else {
+            return Ok((!range.is_empty()).then_some(0));
         };
         let mut glance = [0; GLANCE];
         while at < range.end - 1 {

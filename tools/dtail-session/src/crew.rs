@@ -33,6 +33,7 @@ pub(crate) struct Crew {
 struct State {
     lines: [Lineup<Job, Outcome>; 2],
     /// Pieces to be used again.
+    #[expect(clippy::vec_box, reason = "they come and go in boxes, which keeps outcomes small")]
     spare: Vec<Box<Piece>>,
     /// Threads that wait for work.
     idle: usize,

@@ -268,7 +268,7 @@ fn long_lines_are_cut_with_one_warning_each() {
 fn check_query(files: &[(&str, &str)], query: &str, pattern: Option<&str>, expected: &Expect) {
     let mut scene = Scene::new(files);
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-    let pattern = pattern.map(|text| Pattern::of(text));
+    let pattern = pattern.map(Pattern::of);
     let asked = Request { query: Some(query.to_owned()), pattern, ..request(Mode::Map) };
     let session = Session::new(scene.in_folder(asked, &names), settings()).expect("good");
     let mut groups = Groups::new(false);
