@@ -60,7 +60,7 @@ fn build(name: &str, folder: &Path) {
     command.args(["build", "--quiet", "--package", name, "--profile", profile]);
     // With `--target` there is one more folder, named after it.
     match above.file_name().and_then(|it| it.to_str()) {
-        Some(target) if !above.join("CACHEDIR.TAG").exists() => {
+        Some(target) if !above.join(".rustc_info.json").exists() => {
             let root = above.parent().expect("a target's folder is in the target directory");
             command.args(["--target", target]).arg("--target-dir").arg(root);
         }
