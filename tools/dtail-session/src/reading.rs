@@ -66,7 +66,7 @@ impl Session {
         outlet: &mut Outlet<'_>,
     ) -> Result<(), FileError> {
         let reader = match self.opener().open(target, 0, &mut Chunk::default())? {
-            Content::Text(file) if self.passes(&file) => return copy_file(&file, source, outlet),
+            Content::Text(file) if self.passes() => return copy_file(&file, source, outlet),
             Content::Text(file) => file.reader_from(0)?,
             Content::Sequential(reader) => *reader,
             Content::Unopened | Content::Whole => {
@@ -76,7 +76,7 @@ impl Session {
         self.read_on(reader, source, block, outlet)
     }
 
-    fn passes(&self, _file: &TextFile) -> bool {
+    fn passes(&self) -> bool {
         self.settings.passes_files && matches!(self.work, Work::Copy)
     }
 
