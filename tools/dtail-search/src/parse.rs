@@ -14,6 +14,9 @@ const META: &[char] = &['.', '+', '*', '?', '^', '$', '[', ']', '{', '}', '(', '
 /// Most bytes of a compiled expression. Who asks from another machine chooses the expression.
 const SIZE_LIMIT: usize = 10 << 20;
 
+/// Among so many, the one that is too big is looked for by compiling each alone.
+const MAX_BLAMED: usize = 100;
+
 /// The texts of a wish, understood.
 #[derive(Debug)]
 pub(crate) struct Expressions {
@@ -85,7 +88,7 @@ pub(crate) fn compile(
         let alone = wish.texts.iter().zip(expressions);
         let alone = alone.filter(|_| wish.texts.len() == expressions.len());
         let to_blame = alone
-            .filter(|_| expressions.len() > 1)
+            .filter(|_| (2..=MAX_BLAMED).contains(&expressions.len()))
             .find(|(_, hir)| build(std::slice::from_ref(*hir), borders, Some(SIZE_LIMIT)).is_err());
         let text = to_blame.map_or_else(|| wish.texts.join("|"), |(text, _)| text.clone());
         PatternError::new(&text, &reason)
