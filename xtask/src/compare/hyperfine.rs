@@ -12,6 +12,7 @@ use xshell::{Cmd, cmd};
 use crate::child::{Cpu, piped};
 use crate::compare::statistics::median;
 use crate::ctx::Ctx;
+use crate::random::Random;
 use crate::words;
 
 /// One command of one hyperfine call.
@@ -40,7 +41,7 @@ pub(crate) struct Measurement {
     pub(crate) min: f64,
     pub(crate) max: f64,
     pub(crate) times: Vec<f64>,
-    /// Since hyperfine 1.20.
+    /// Since hyperfine 1.20, and only of the arm that was the first of its round, see [`read`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) memory_usage_byte: Vec<u64>,
     #[serde(default)]
@@ -93,11 +94,21 @@ pub(crate) fn round(
     arms.iter().map(of).collect::<Result<Vec<_>>>().map(Some)
 }
 
-/// Reads one round's export: arm name → its single run.
+/// Shuffles the arms for a round, each in its turn to the front, where its memory can be measured.
+pub(crate) fn draw(random: &mut Random, order: &mut [usize], round: u32) {
+    random.shuffle(order);
+    let first = (round as usize + order.len() - 1) % order.len();
+    let place = order.iter().position(|arm| *arm == first);
+    order[..=place.unwrap_or(0)].rotate_right(1);
+}
+
+/// Reads one round's export: arm name → its single run. What hyperfine calls the memory of a run is
+/// the most that any of its children has had so far, so that only the first one's is its own.
 fn read(export: &Path) -> Result<BTreeMap<String, Measurement>> {
     let context = || format!("cannot read hyperfine's {}", export.display());
     let bytes = std::fs::read(export).with_context(context)?;
-    let export: Export = serde_json::from_slice(&bytes).with_context(context)?;
+    let mut export: Export = serde_json::from_slice(&bytes).with_context(context)?;
+    export.results.iter_mut().skip(1).for_each(|later| later.memory_usage_byte.clear());
     Ok(export.results.into_iter().map(|result| (result.command.clone(), result)).collect())
 }
 
@@ -145,6 +156,35 @@ pub(crate) fn pool(command: &str, runs: &[Measurement], arm: &str) -> Measuremen
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_arm_is_the_first_in_its_turn() {
+        let mut random = Random::new(1);
+        let mut order: Vec<usize> = (0..4).collect();
+        let mut first = Vec::new();
+        for round in 0..=5 {
+            draw(&mut random, &mut order, round);
+            first.push(order[0]);
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2, 3]);
+        }
+        assert_eq!(first, [3, 0, 1, 2, 3, 0]);
+    }
+
+    #[test]
+    fn memory_is_told_of_the_first_run_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |name: &str| {
+            let run = single(name, 1.0, Cpu { user: 1.0, system: 0.0 }, 0);
+            Measurement { memory_usage_byte: vec![9], ..run }
+        };
+        let export = folder.path().join("round.json");
+        crate::atomic::write_json(&export, &Export { results: vec![run("b"), run("a")] }).unwrap();
+        let results = read(&export).unwrap();
+        assert_eq!(results["b"].memory_usage_byte, [9]);
+        assert!(results["a"].memory_usage_byte.is_empty());
+    }
 
     #[test]
     fn pooled_runs_have_hyperfines_fields() {

@@ -186,7 +186,7 @@ impl<'a> Runner<'a> {
         let mut runs: Vec<Vec<Measurement>> = vec![Vec::new(); self.arms.len()];
         atomic::fresh_dir(&self.job.scratch())?;
         for round in 0..=self.setup.rounds {
-            random.shuffle(&mut order);
+            hyperfine::draw(&mut random, &mut order, round);
             let company = self.job.case.has_company();
             let measured = if company { self.drive(&order)? } else { self.round(&order)? };
             // The first round warms the page cache and is dropped.

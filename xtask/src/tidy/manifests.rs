@@ -59,7 +59,7 @@ const OWNERS: [(&str, &[&str]); 19] = [
     ("lz4_flex", &["dtail-lines", "xtask"]),
     ("lzma-rust2", &["dtail-lines", "xtask"]),
     ("flate2", &["dtail-lines", "xtask"]),
-    ("ruzstd", &["dtail-lines", "xtask"]),
+    ("mzstd", &["dtail-lines", "xtask"]),
     ("glob", &["dtail-lines", "xtask"]),
     ("signal-hook", &["dtail-process", "xtask"]),
     (
