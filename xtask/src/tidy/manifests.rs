@@ -48,7 +48,7 @@ const DIRECTIONS: [(&str, &[&str]); 18] = [
 ];
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
-const OWNERS: [(&str, &[&str]); 19] = [
+const OWNERS: [(&str, &[&str]); 20] = [
     ("regex", &["dtail-search"]),
     ("regex-automata", &["dtail-search"]),
     ("regex-syntax", &["dtail-search"]),
@@ -59,7 +59,8 @@ const OWNERS: [(&str, &[&str]); 19] = [
     ("lz4_flex", &["dtail-lines", "xtask"]),
     ("lzma-rust2", &["dtail-lines", "xtask"]),
     ("flate2", &["dtail-lines", "xtask"]),
-    ("mzstd", &["dtail-lines", "xtask"]),
+    ("mzstd", &["dtail-lines"]),
+    ("ruzstd", &["dtail-lines", "xtask"]),
     ("glob", &["dtail-lines", "xtask"]),
     ("signal-hook", &["dtail-process", "xtask"]),
     (

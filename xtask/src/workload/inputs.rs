@@ -226,8 +226,8 @@ pub(crate) fn compress(how: Compression, plain: &[u8], path: &Path) -> Result<()
             packer.finish()?;
         }
         Compression::Zstd => {
-            let mut packer = mzstd::Compressor::new(mzstd::EncoderConfig::default())?;
-            out.write_all(&packer.compress(plain)?)?;
+            let level = ruzstd::encoding::CompressionLevel::Fastest;
+            out.write_all(&ruzstd::encoding::compress_to_vec(plain, level))?;
         }
         Compression::Xz => {
             let options = lzma_rust2::XzOptions::with_preset(1);

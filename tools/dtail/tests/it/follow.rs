@@ -1,6 +1,7 @@
 //! What dtail prints of files that grow, shrink, move and appear.
 
 use std::fs;
+use std::time::SystemTime;
 
 use dtail_testkit::{Running, Scratch, Signal};
 use expect_test::expect;
@@ -69,6 +70,59 @@ fn nothing_is_lost_or_doubled_by_rotation() {
         prints(&running, &expected);
     }
     stop(running);
+}
+
+/// Makes `name` anew, with a time of birth of its own: the clock of the file system ticks slowly.
+fn make_later(scratch: &Scratch, name: &str, earlier: SystemTime) -> SystemTime {
+    loop {
+        let path = scratch.write(name, "");
+        let born = fs::metadata(&path).and_then(|metadata| metadata.created()).unwrap();
+        if born > earlier {
+            return born;
+        }
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_when_files_are_rotated_faster_than_anybody_looks() {
+    let scratch = Scratch::new();
+    let mut born = make_later(&scratch, "a.log", SystemTime::UNIX_EPOCH);
+    let running = following(&scratch, &["-plain", "a.log"]);
+    let mut expected = String::new();
+    for generation in 0..60 {
+        for line in 0..100 {
+            let line = format!("generation {generation} line {line}\n");
+            scratch.append("a.log", &line);
+            expected += &line;
+        }
+        let rotated = scratch.path().join(format!("a.log.{generation:03}"));
+        fs::rename(scratch.path().join("a.log"), rotated).unwrap();
+        born = make_later(&scratch, "a.log", born);
+    }
+    prints(&running, &expected);
+    stop(running);
+}
+
+/// What is printed of lines 1 to 9 at the start, and that what is added follows.
+#[track_caller]
+fn check_start(arguments: &[&str], expected: &str) {
+    let scratch = Scratch::new();
+    scratch.write("a.log", "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    let running = following(&scratch, &[&["-plain"], arguments, &["a.log"]].concat());
+    prints(&running, expected);
+    scratch.append("a.log", "10\n");
+    prints(&running, &format!("{expected}10\n"));
+    stop(running);
+}
+
+#[test]
+fn following_begins_where_it_is_told_to() {
+    check_start(&["-n", "3"], "7\n8\n9\n");
+    check_start(&["-n", "30"], "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    check_start(&["-n", "+1"], "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    check_start(&["-c", "4"], "8\n9\n");
+    check_start(&["-n", "0"], "");
 }
 
 #[test]
