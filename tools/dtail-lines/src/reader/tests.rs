@@ -149,7 +149,10 @@ fn what_precedes_a_damage_is_delivered() {
     );
     let mut damaged = zstd(b"a\nb\n");
     damaged.truncate(damaged.len() - 2);
-    check(&damaged, &expect![[r#"a\nb\n!DIR/a b.log: zstd data is cut off after 4 decompressed bytes"#]]);
+    check(
+        &damaged,
+        &expect![[r#"a\nb\n!DIR/a b.log: zstd data is cut off after 4 decompressed bytes"#]],
+    );
     check(
         &[zstd(b"a\n"), b"junk that is longer than a header".to_vec()].concat(),
         &expect![[
