@@ -18,7 +18,7 @@ pub(crate) enum Span {
     Scratch(usize, usize),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Fields {
     names: Vec<Box<[u8]>>,
     spans: Vec<Span>,
@@ -37,6 +37,14 @@ impl Fields {
             self.initial.push(Span::Absent);
             self.names.len() - 1
         })
+    }
+
+    /// A slot that no name leads to.
+    pub(crate) fn add_anonymous(&mut self) -> Slot {
+        self.names.push(Box::default());
+        self.spans.push(Span::Absent);
+        self.initial.push(Span::Absent);
+        self.names.len() - 1
     }
 
     /// The slot of `name` if any clause needs it.

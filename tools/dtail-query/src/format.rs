@@ -63,6 +63,11 @@ impl LogFormat {
         }
     }
 
+    /// Whether values stand in lines as they are, nothing escaped.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        *self != LogFormat::Csv
+    }
+
     /// Whether `variable`, with its `$`, is one that lines of this format can have.
     pub(crate) fn has_variable(self, variable: &str) -> bool {
         COMMON_VARIABLES.contains(&variable)
@@ -141,7 +146,7 @@ impl Misfit {
 }
 
 /// Finds the needed fields of lines in one format.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Reader {
     /// Where `$line` goes.
     whole_line: Option<Slot>,
@@ -150,7 +155,7 @@ pub(crate) struct Reader {
     strict: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Layout {
     Default(default::DefaultReader),
     Generic,

@@ -11,7 +11,7 @@ use crate::fields::{Fields, Slot, Span};
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reader of one source after the other.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct CsvReader {
     /// Where each column goes, if it is needed.
     columns: Vec<Option<Slot>>,

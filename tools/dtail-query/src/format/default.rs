@@ -36,7 +36,7 @@ pub(super) fn has_variable(variable: &str) -> bool {
 }
 
 /// Reader of the default format: which of its variables go to which slot.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct DefaultReader {
     whole_fields: Vec<(Slot, usize)>,
     parts_of_time: Vec<(Slot, usize, usize)>,
