@@ -176,15 +176,15 @@ impl Cell {
             | (min @ Cell::Max(_), Cell::Max(Some(number))) => {
                 min.add_number(number, strict);
             }
-            (Cell::Last(last, known), Cell::Last(Some(later), moment)) => {
-                if strict || last.as_ref().is_none_or(|last| (*known, last) < (moment, &later)) {
-                    (*last, *known) = (Some(later), moment);
-                }
+            (Cell::Last(last, known), Cell::Last(Some(later), moment))
+                if strict || last.as_ref().is_none_or(|last| (*known, last) < (moment, &later)) =>
+            {
+                (*last, *known) = (Some(later), moment);
             }
-            (Cell::Len(length, known), Cell::Len(Some(later), moment)) => {
-                if strict || length.is_none_or(|length| (*known, length) < (moment, later)) {
-                    (*length, *known) = (Some(later), moment);
-                }
+            (Cell::Len(length, known), Cell::Len(Some(later), moment))
+                if strict || length.is_none_or(|length| (*known, length) < (moment, later)) =>
+            {
+                (*length, *known) = (Some(later), moment);
             }
             (Cell::First(first, known), Cell::First(Some(other), moment)) => {
                 let is_earlier =

@@ -79,20 +79,27 @@ impl Names {
 
     /// A word that looks like a computation or a number and is the name of a field.
     fn note_odd_field(&mut self, word: &Token) {
-        let text = word.text.as_str();
-        let is_number = crate::number::parse(text.as_bytes()).is_some();
-        let is_computation = text.len() > 2
-            && !text.starts_with('$')
-            && text[1..].contains(['+', '*', '/', '%'])
-            && text.is_char_boundary(1);
-        if is_computation && !text.starts_with('/') {
+        if crate::number::parse(word.text.as_bytes()).is_some() {
+            self.oddities.push(format!("the {} is read as the name of a field", found(word)));
+        } else {
+            self.note_computation(word);
+        }
+    }
+
+    /// A word that looks like a computation and is the name of a field.
+    fn note_computation(&mut self, word: &Token) {
+        let mut inner = word.text.chars();
+        inner.next();
+        inner.next_back();
+        let looks_so = word.kind == TokenKind::Word
+            && !word.text.starts_with(['$', '/'])
+            && inner.any(|it| "+*/%".contains(it));
+        if looks_so {
             self.oddities.push(format!(
                 "the {} is read as the name of a field (a computation needs blanks around its \
                  operators)",
                 found(word)
             ));
-        } else if is_number {
-            self.oddities.push(format!("the {} is read as the name of a field", found(word)));
         }
     }
 }
@@ -166,10 +173,12 @@ fn clauses<'a>(text: &'a str, tokens: &'a [Token]) -> Result<Vec<Clause<'a>>, Qu
 
 /// The keyword that a word was meant to be, if it is near one but not one.
 fn misspelt_keyword(word: &str) -> Option<&'static str> {
-    let word = word.to_ascii_lowercase();
     // Short words are near many others.
-    let meant = suggestion::nearest(&word, KEYWORDS).filter(|it| it.len() > 3)?;
-    (meant != word && word.len() > 3).then_some(meant)
+    if word.len() < 4 {
+        return None;
+    }
+    let meant = suggestion::nearest(word, KEYWORDS).filter(|it| it.len() > 3)?;
+    (!meant.eq_ignore_ascii_case(word)).then_some(meant)
 }
 
 /// The end of a message about a column that does not exist.
