@@ -272,6 +272,11 @@ impl<'a> Clause<'a> {
         self.words.iter().filter(|word| !word.text.is_empty())
     }
 
+    /// An error about the clause as a whole.
+    fn err<T>(&self, what: &str) -> Result<T, QueryError> {
+        err_at(self.text, self.keyword, format!("{} {what}", self.place()))
+    }
+
     /// Where the clause begins, for messages.
     fn place(&self) -> String {
         format!("{} at column {}", self.keyword.text, self.keyword.column)
@@ -308,10 +313,11 @@ fn note_ignored<'a>(
 fn table(clause: &Clause<'_>) -> Result<String, QueryError> {
     let mut words = clause.filled_words();
     let Some(name) = words.next() else {
-        return err(format!("{} needs the name of a table", clause.place()));
+        return clause.err("needs the name of a table");
     };
     if let Some(extra) = words.next() {
-        return err(format!("unexpected {} (from takes one table)", found(extra)));
+        let message = format!("unexpected {} (from takes one table)", found(extra));
+        return err_at(clause.text, extra, message);
     }
     Ok(name.text.to_uppercase())
 }
@@ -319,7 +325,7 @@ fn table(clause: &Clause<'_>) -> Result<String, QueryError> {
 fn interval(clause: &Clause<'_>, oddities: &mut Vec<String>) -> Result<Option<i64>, QueryError> {
     let mut words = clause.filled_words();
     let Some(word) = words.next() else { return Ok(None) };
-    let seconds = integer(word, "interval")?;
+    let seconds = integer(clause, word)?;
     note_ignored(words, "interval", oddities);
     Ok(Some(seconds))
 }
@@ -327,19 +333,20 @@ fn interval(clause: &Clause<'_>, oddities: &mut Vec<String>) -> Result<Option<i6
 fn limit(clause: &Clause<'_>, oddities: &mut Vec<String>) -> Result<Option<usize>, QueryError> {
     let mut words = clause.filled_words();
     let Some(word) = words.next() else {
-        return err(format!("{} needs a number of rows", clause.place()));
+        return clause.err("needs a number of rows");
     };
-    let rows = integer(word, "limit")?;
+    let rows = integer(clause, word)?;
     note_ignored(words, "limit", oddities);
     // DTail spells "no limit" -1.
     Ok(usize::try_from(rows).ok())
 }
 
-fn integer(word: &Token, keyword: &str) -> Result<i64, QueryError> {
-    match word.text.parse() {
-        Ok(number) => Ok(number),
-        Err(_) => err(format!("{keyword} needs a whole number, not the {}", found(word))),
-    }
+fn integer(clause: &Clause<'_>, word: &Token) -> Result<i64, QueryError> {
+    word.text.parse().or_else(|_| {
+        let keyword = clause.keyword.text.to_ascii_lowercase();
+        let message = format!("{keyword} needs a whole number, not the {}", found(word));
+        err_at(clause.text, word, message)
+    })
 }
 
 fn outfile(clause: &Clause<'_>) -> Result<Outfile, QueryError> {
@@ -349,18 +356,21 @@ fn outfile(clause: &Clause<'_>) -> Result<Outfile, QueryError> {
         [append, path] if append.is_word("append") => {
             Ok(Outfile { path: PathBuf::from(&path.text), append: true })
         }
-        [] => err(format!("{} needs a path", clause.place())),
-        [_, extra, ..] => err(format!(
-            "unexpected {} (write: outfile PATH, or: outfile append PATH)",
-            found(extra)
-        )),
+        [] => clause.err("needs a path"),
+        [_, extra, ..] => {
+            let message = format!(
+                "unexpected {} (write: outfile PATH, or: outfile append PATH)",
+                found(extra)
+            );
+            err_at(clause.text, extra, message)
+        }
     }
 }
 
 fn log_format(clause: &Clause<'_>, oddities: &mut Vec<String>) -> Result<String, QueryError> {
     let mut words = clause.filled_words();
     let Some(name) = words.next() else {
-        return err(format!("{} needs the name of a log format", clause.place()));
+        return clause.err("needs the name of a log format");
     };
     note_ignored(words, "logformat", oddities);
     Ok(name.text.clone())
