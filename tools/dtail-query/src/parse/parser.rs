@@ -385,7 +385,9 @@ impl<'a> Parser<'a> {
         }
         let first = &self.pieces[node.first];
         match self.peek() {
-            Some(token) if token.kind != TokenKind::Close => operator::unknown(self.text, token),
+            Some(token) if token.kind != TokenKind::Close => {
+                operator::unknown(self.text, first, token)
+            }
             _ => {
                 let message = format!(
                     "incomplete condition after the {} (expected: field operator value)",
