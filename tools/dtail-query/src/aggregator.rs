@@ -4,6 +4,8 @@
 //! once its buffers have grown and the groups are known.
 
 #[cfg(test)]
+mod language_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! What of a query DTail 4.1 could not run or say: its protocol has no place for it.
+//! What of a query DTail 4.1 could not run or say: its protocol has no place for it. The order of
+//! rows is made where they are shown, so it is no matter.
 
 use crate::{
     expression::{Condition, Expression},
@@ -43,9 +44,6 @@ pub(crate) fn of(query: &Query) -> Option<String> {
     }
     if query.group_by.iter().any(|it| !matches!(it, Expression::Field(_))) {
         return Some("group by with more than fields".to_owned());
-    }
-    if query.orders.iter().any(|it| it.by_text) {
-        return Some("order by with more than a column".to_owned());
     }
     None
 }

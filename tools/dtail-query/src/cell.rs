@@ -9,7 +9,7 @@ mod texts;
 pub(crate) use histogram::Histogram;
 pub(crate) use moments::Moments;
 pub(crate) use rate::Rate;
-pub(crate) use sketch::Sketch;
+pub(crate) use sketch::{Bins, Sketch};
 pub(crate) use texts::TextSet;
 
 use std::cmp::Ordering;
@@ -176,15 +176,15 @@ impl Cell {
             | (min @ Cell::Max(_), Cell::Max(Some(number))) => {
                 min.add_number(number, strict);
             }
-            (Cell::Last(last, known), Cell::Last(Some(later), moment)) => {
-                if strict || last.as_ref().is_none_or(|last| (*known, last) < (moment, &later)) {
-                    (*last, *known) = (Some(later), moment);
-                }
+            (Cell::Last(last, known), Cell::Last(Some(later), moment))
+                if strict || last.as_ref().is_none_or(|last| (*known, last) < (moment, &later)) =>
+            {
+                (*last, *known) = (Some(later), moment);
             }
-            (Cell::Len(length, known), Cell::Len(Some(later), moment)) => {
-                if strict || length.is_none_or(|length| (*known, length) < (moment, later)) {
-                    (*length, *known) = (Some(later), moment);
-                }
+            (Cell::Len(length, known), Cell::Len(Some(later), moment))
+                if strict || length.is_none_or(|length| (*known, length) < (moment, later)) =>
+            {
+                (*length, *known) = (Some(later), moment);
             }
             (Cell::First(first, known), Cell::First(Some(other), moment)) => {
                 let is_earlier =

@@ -10,7 +10,7 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
     let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
     let number: f64 = number.parse().ok()?;
     let seconds = number * seconds;
-    (seconds >= 0.001 && seconds < 1e12).then_some(seconds)
+    (0.001..1e12).contains(&seconds).then_some(seconds)
 }
 
 #[cfg(test)]

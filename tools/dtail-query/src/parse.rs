@@ -79,20 +79,27 @@ impl Names {
 
     /// A word that looks like a computation or a number and is the name of a field.
     fn note_odd_field(&mut self, word: &Token) {
-        let text = word.text.as_str();
-        let is_number = crate::number::parse(text.as_bytes()).is_some();
-        let is_computation = text.len() > 2
-            && !text.starts_with('$')
-            && text[1..].contains(['+', '*', '/', '%'])
-            && text.is_char_boundary(1);
-        if is_computation && !text.starts_with('/') {
+        if crate::number::parse(word.text.as_bytes()).is_some() {
+            self.oddities.push(format!("the {} is read as the name of a field", found(word)));
+        } else {
+            self.note_computation(word);
+        }
+    }
+
+    /// A word that looks like a computation and is the name of a field.
+    fn note_computation(&mut self, word: &Token) {
+        let mut inner = word.text.chars();
+        inner.next();
+        inner.next_back();
+        let looks_so = word.kind == TokenKind::Word
+            && !word.text.starts_with(['$', '/'])
+            && inner.any(|it| "+*/%".contains(it));
+        if looks_so {
             self.oddities.push(format!(
                 "the {} is read as the name of a field (a computation needs blanks around its \
                  operators)",
                 found(word)
             ));
-        } else if is_number {
-            self.oddities.push(format!("the {} is read as the name of a field", found(word)));
         }
     }
 }
@@ -166,10 +173,12 @@ fn clauses<'a>(text: &'a str, tokens: &'a [Token]) -> Result<Vec<Clause<'a>>, Qu
 
 /// The keyword that a word was meant to be, if it is near one but not one.
 fn misspelt_keyword(word: &str) -> Option<&'static str> {
-    let word = word.to_ascii_lowercase();
     // Short words are near many others.
-    let meant = suggestion::nearest(&word, KEYWORDS).filter(|it| it.len() > 3)?;
-    (meant != word && word.len() > 3).then_some(meant)
+    if word.len() < 4 {
+        return None;
+    }
+    let meant = suggestion::nearest(word, KEYWORDS).filter(|it| it.len() > 3)?;
+    (!meant.eq_ignore_ascii_case(word)).then_some(meant)
 }
 
 /// The end of a message about a column that does not exist.
@@ -263,6 +272,11 @@ impl<'a> Clause<'a> {
         self.words.iter().filter(|word| !word.text.is_empty())
     }
 
+    /// An error about the clause as a whole.
+    fn err<T>(&self, what: &str) -> Result<T, QueryError> {
+        err_at(self.text, self.keyword, format!("{} {what}", self.place()))
+    }
+
     /// Where the clause begins, for messages.
     fn place(&self) -> String {
         format!("{} at column {}", self.keyword.text, self.keyword.column)
@@ -299,10 +313,11 @@ fn note_ignored<'a>(
 fn table(clause: &Clause<'_>) -> Result<String, QueryError> {
     let mut words = clause.filled_words();
     let Some(name) = words.next() else {
-        return err(format!("{} needs the name of a table", clause.place()));
+        return clause.err("needs the name of a table");
     };
     if let Some(extra) = words.next() {
-        return err(format!("unexpected {} (from takes one table)", found(extra)));
+        let message = format!("unexpected {} (from takes one table)", found(extra));
+        return err_at(clause.text, extra, message);
     }
     Ok(name.text.to_uppercase())
 }
@@ -310,7 +325,7 @@ fn table(clause: &Clause<'_>) -> Result<String, QueryError> {
 fn interval(clause: &Clause<'_>, oddities: &mut Vec<String>) -> Result<Option<i64>, QueryError> {
     let mut words = clause.filled_words();
     let Some(word) = words.next() else { return Ok(None) };
-    let seconds = integer(word, "interval")?;
+    let seconds = integer(clause, word)?;
     note_ignored(words, "interval", oddities);
     Ok(Some(seconds))
 }
@@ -318,19 +333,20 @@ fn interval(clause: &Clause<'_>, oddities: &mut Vec<String>) -> Result<Option<i6
 fn limit(clause: &Clause<'_>, oddities: &mut Vec<String>) -> Result<Option<usize>, QueryError> {
     let mut words = clause.filled_words();
     let Some(word) = words.next() else {
-        return err(format!("{} needs a number of rows", clause.place()));
+        return clause.err("needs a number of rows");
     };
-    let rows = integer(word, "limit")?;
+    let rows = integer(clause, word)?;
     note_ignored(words, "limit", oddities);
     // DTail spells "no limit" -1.
     Ok(usize::try_from(rows).ok())
 }
 
-fn integer(word: &Token, keyword: &str) -> Result<i64, QueryError> {
-    match word.text.parse() {
-        Ok(number) => Ok(number),
-        Err(_) => err(format!("{keyword} needs a whole number, not the {}", found(word))),
-    }
+fn integer(clause: &Clause<'_>, word: &Token) -> Result<i64, QueryError> {
+    word.text.parse().or_else(|_| {
+        let keyword = clause.keyword.text.to_ascii_lowercase();
+        let message = format!("{keyword} needs a whole number, not the {}", found(word));
+        err_at(clause.text, word, message)
+    })
 }
 
 fn outfile(clause: &Clause<'_>) -> Result<Outfile, QueryError> {
@@ -340,18 +356,21 @@ fn outfile(clause: &Clause<'_>) -> Result<Outfile, QueryError> {
         [append, path] if append.is_word("append") => {
             Ok(Outfile { path: PathBuf::from(&path.text), append: true })
         }
-        [] => err(format!("{} needs a path", clause.place())),
-        [_, extra, ..] => err(format!(
-            "unexpected {} (write: outfile PATH, or: outfile append PATH)",
-            found(extra)
-        )),
+        [] => clause.err("needs a path"),
+        [_, extra, ..] => {
+            let message = format!(
+                "unexpected {} (write: outfile PATH, or: outfile append PATH)",
+                found(extra)
+            );
+            err_at(clause.text, extra, message)
+        }
     }
 }
 
 fn log_format(clause: &Clause<'_>, oddities: &mut Vec<String>) -> Result<String, QueryError> {
     let mut words = clause.filled_words();
     let Some(name) = words.next() else {
-        return err(format!("{} needs the name of a log format", clause.place()));
+        return clause.err("needs the name of a log format");
     };
     note_ignored(words, "logformat", oddities);
     Ok(name.text.clone())

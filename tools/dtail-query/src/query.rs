@@ -325,9 +325,10 @@ pub struct QueryError {
 }
 
 impl QueryError {
-    /// The part of the query that is wrong and a line with a caret below it, if there is a place.
-    pub fn excerpt(&self) -> Option<&[String; 2]> {
-        self.excerpt.as_ref()
+    /// Two lines to go below the message, each behind a line end: the part of the query that is
+    /// wrong, and carets below it. Empty if the error has no place.
+    pub fn excerpt(&self) -> String {
+        self.excerpt.iter().flatten().map(|line| format!("\n  {line}")).collect()
     }
 }
 

@@ -81,12 +81,12 @@ impl<'a> Rows<'a> {
     }
 
     /// Puts what the leaves of a tree have come to into the fields.
-    fn read(&mut self, group: usize, leaves: &mut dyn FnMut(&mut dyn FnMut(&usize))) {
+    fn read(&mut self, group: usize, leaves: &[usize]) {
         self.fields.begin_line();
         let Rows { groups, figures, fields, .. } = self;
-        leaves(&mut |index| {
+        for index in leaves {
             if fields.is_present(*index) {
-                return;
+                continue;
             }
             let start = fields.computed_length();
             if figures[*index]
@@ -95,7 +95,7 @@ impl<'a> Rows<'a> {
                 let span = fields.computed_since(start);
                 fields.put(*index, span);
             }
-        });
+        }
     }
 
     fn evaluation(&mut self) -> Evaluation<'_> {
@@ -104,14 +104,16 @@ impl<'a> Rows<'a> {
     }
 
     fn computed(&mut self, group: usize, tree: &Expression<usize>) -> Value {
-        self.read(group, &mut |visit| tree.each_leaf(&mut |index| visit(index)));
+        let mut leaves = Vec::new();
+        tree.each_leaf(&mut |index| leaves.push(*index));
+        self.read(group, &leaves);
         self.evaluation().value(tree)
     }
 
     fn push(&mut self, group: usize, output: &Output, table: &mut ResultTable) {
         match output {
             Output::Aggregate(index) => {
-                self.figures[*index].push(self.groups, group, *index, table)
+                self.figures[*index].push(self.groups, group, *index, table);
             }
             Output::Computed(tree) => match self.computed(group, tree) {
                 Value::Missing => table.push_missing(),
@@ -131,8 +133,10 @@ impl<'a> Rows<'a> {
     fn order(&mut self, query: &Query) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         if let Some(having) = &query.having {
+            let mut leaves = Vec::new();
+            having.each_leaf(&mut |index| leaves.push(*index));
             order.retain(|&group| {
-                self.read(group, &mut |visit| having.each_leaf(&mut |index| visit(index)));
+                self.read(group, &leaves);
                 filter::truth(having, &mut self.evaluation()) == Some(true)
             });
         }

@@ -222,7 +222,7 @@ pub(super) fn weekday(seconds: f64) -> f64 {
 /// Where the span of so many seconds that a time is in begins, and how it is written. Weeks begin
 /// with Mondays.
 pub(super) fn bucket(seconds: f64, step: f64) -> Option<(f64, &'static [u8])> {
-    if !(step > 0.0) {
+    if step <= 0.0 || step.is_nan() {
         return None;
     }
     let origin = if step % WEEK == 0.0 { 4.0 * DAY } else { 0.0 };

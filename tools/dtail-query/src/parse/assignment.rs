@@ -1,7 +1,7 @@
 //! The `set` clause: variables made from fields, texts and functions.
 
 use super::{
-    Clause, Names, err, err_at, found, leaf, operator,
+    Clause, Names, err_at, found, leaf, operator,
     parser::{Mode, Parser},
 };
 use crate::{
@@ -40,7 +40,7 @@ pub(super) fn assignments(
         assignments.push(Assignment { variable: first.text.clone(), value });
     }
     if assignments.is_empty() {
-        return err(format!("{} needs an assignment such as $name = value", clause.place()));
+        return clause.err("needs an assignment such as $name = value");
     }
     Ok(assignments)
 }

@@ -1,7 +1,7 @@
 //! The clauses of conditions: `where`, on lines, and `having`, on groups.
 
 use super::{
-    Clause, Names, err,
+    Clause, Names,
     leaf::{self, Leaf},
     operator,
     parser::{Mode, Parser},
@@ -58,7 +58,7 @@ fn parsed(
     let mut parser = Parser { text: clause.text, pieces: &pieces, next: 0, mode, names, depth: 0 };
     parser.skip_and();
     if parser.peek().is_none() {
-        return err(format!("{} needs a condition", clause.place()));
+        return clause.err("needs a condition");
     }
     parser.condition()
 }

@@ -1,9 +1,9 @@
 //! The clauses `group by` and `order by`.
 
 use super::{
-    Clause, Names, condition, err, found,
+    Clause, Names, condition, err_at, found,
     leaf::{self, Leaf},
-    misspelt_column,
+    misspelt_column, operator,
     parser::{Mode, Parser},
 };
 use crate::{
@@ -38,7 +38,7 @@ pub(super) fn group_keys(
         });
     }
     if keys.is_empty() {
-        return err(format!("{} needs a field to group by", clause.place()));
+        return clause.err("needs a field to group by");
     }
     Ok(keys)
 }
@@ -71,14 +71,14 @@ pub(super) fn orders(
             None if parser.next == start + 1 => first.text.clone(),
             None => clause.text[first.start..pieces[parser.next - 1].end].to_owned(),
         };
-        let value = parser.ordered(&typed, &value, aggregates, selections)?;
+        let value = parser.ordered(first, &typed, &value, aggregates, selections)?;
         let direction = parser.direction();
         has_directions |= direction.is_some();
         let is_ascending = direction.unwrap_or(is_ascending);
         orders.push(Order { title: typed, is_ascending, value, by_text: false });
     }
     if orders.is_empty() {
-        return err(format!("{} needs a selected column", clause.place()));
+        return clause.err("needs a selected column");
     }
     let by_text = has_directions || orders.len() > 1;
     orders.iter_mut().for_each(|order| order.by_text = by_text);
@@ -96,6 +96,7 @@ impl Parser<'_> {
     /// What an order looks at. `aggregates`: how many there were before it was read.
     fn ordered(
         &mut self,
+        first: &Token,
         typed: &str,
         value: &Expression<Leaf>,
         aggregates: usize,
@@ -116,9 +117,10 @@ impl Parser<'_> {
         if unknown.is_some() || !has_leaves(value) {
             let shown = sample::quoted(unknown.map_or(typed, String::as_str));
             let meant = misspelt_column(unknown.map_or(typed, String::as_str), selections);
-            return err(format!(
+            let message = format!(
                 "rows can only be ordered by a selected column, and {shown} is none{meant}"
-            ));
+            );
+            return err_at(self.text, first, message);
         }
         let value =
             value.grow(&mut |leaf| condition::column_or_aggregate(leaf, selections, self.names));
@@ -157,7 +159,7 @@ fn has_leaves(value: &Expression<Leaf>) -> bool {
 }
 
 fn without_by(clause: &Clause<'_>) -> Vec<Token> {
-    let mut pieces = lex::pieces(clause.words);
+    let mut pieces = operator::unglued_in_if(lex::pieces(clause.words));
     pieces.retain(|it| !(it.kind == TokenKind::Quoted && it.text.is_empty()));
     if pieces.first().is_some_and(|it| it.is_word("by")) {
         pieces.remove(0);

@@ -60,6 +60,7 @@ pub(super) enum Kind {
     Condition(Condition<Leaf>),
 }
 
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Or,
     And,
@@ -70,7 +71,7 @@ enum Step {
 }
 
 impl Step {
-    fn level(&self) -> u8 {
+    fn level(self) -> u8 {
         match self {
             Step::Or => OR,
             Step::And | Step::Both => AND,
@@ -323,7 +324,13 @@ impl<'a> Parser<'a> {
         let token = &self.pieces[node.first];
         match node.kind {
             Kind::Value(value) => Ok((value, node.depth)),
-            Kind::Plain(index) => Ok((self.plain_value(&self.pieces[index])?, 1)),
+            Kind::Plain(index) => Ok((
+                {
+                    let pieces = self.pieces;
+                    self.plain_value(&pieces[index])?
+                },
+                1,
+            )),
             Kind::Condition(_) => {
                 let message = format!(
                     "a condition begins at the {}, where a value is needed (if(condition, a, b) \
@@ -336,12 +343,22 @@ impl<'a> Parser<'a> {
     }
 
     /// A word that is no number is a field, and in quotes it is a text.
-    fn plain_value(&self, token: &Token) -> Result<Expression<Leaf>, QueryError> {
+    fn plain_value(&mut self, token: &Token) -> Result<Expression<Leaf>, QueryError> {
         Ok(match token.kind {
             TokenKind::Quoted => Expression::Text(token.text.as_bytes().into()),
-            TokenKind::Word => match self.literal(token)? {
-                Some(number) => Expression::Number(number),
-                None => Expression::Field(Leaf::Field(token.text.clone())),
+            TokenKind::Word => match (self.literal(token)?, token.text.strip_prefix('-')) {
+                (Some(number), _) => Expression::Number(number),
+                // Where something is computed, a sign is one even without a blank.
+                (None, Some(name))
+                    if name.starts_with(|it: char| it.is_alphabetic() || it == '$') =>
+                {
+                    let field = Expression::Field(Leaf::Field(name.to_owned()));
+                    Expression::Negation(Box::new(field))
+                }
+                (None, _) => {
+                    self.names.note_computation(token);
+                    Expression::Field(Leaf::Field(token.text.clone()))
+                }
             },
             _ => Expression::Field(Leaf::Field(token.text.clone())),
         })
@@ -368,7 +385,9 @@ impl<'a> Parser<'a> {
         }
         let first = &self.pieces[node.first];
         match self.peek() {
-            Some(token) if token.kind != TokenKind::Close => operator::unknown(self.text, token),
+            Some(token) if token.kind != TokenKind::Close => {
+                operator::unknown(self.text, first, token)
+            }
             _ => {
                 let message = format!(
                     "incomplete condition after the {} (expected: field operator value)",
@@ -463,7 +482,7 @@ impl<'a> Parser<'a> {
     }
 
     fn number_operand(
-        &self,
+        &mut self,
         word: &Token,
         operator: &Token,
     ) -> Result<Operand<f64, Leaf>, QueryError> {
@@ -477,7 +496,10 @@ impl<'a> Parser<'a> {
         }
         Ok(match self.literal(word)? {
             Some(literal) if word.kind == TokenKind::Word => Operand::Literal(literal),
-            _ => Operand::Field(Leaf::Field(word.text.clone())),
+            _ => {
+                self.names.note_computation(word);
+                Operand::Field(Leaf::Field(word.text.clone()))
+            }
         })
     }
 

@@ -1,7 +1,7 @@
 //! The `select` clause: columns, each a field, an aggregation or something computed of them.
 
 use super::{
-    Clause, Names, err, err_at, found,
+    Clause, Names, err_at, found,
     leaf::{self, Leaf},
     operator,
     parser::{Mode, Parser},
@@ -17,7 +17,7 @@ pub(super) fn selections(
     clause: &Clause<'_>,
     names: &mut Names,
 ) -> Result<(Vec<Selection>, bool), QueryError> {
-    let pieces: Vec<Token> = lex::pieces(clause.words);
+    let pieces = operator::unglued_in_if(lex::pieces(clause.words));
     let mode = Mode { conditions: false, rows_of_conditions: false, aggregates: true };
     let mut parser = Parser { text: clause.text, pieces: &pieces, next: 0, mode, names, depth: 0 };
     let is_distinct = parser.peek().is_some_and(|it| it.is_word("distinct"))
@@ -39,13 +39,12 @@ pub(super) fn selections(
         selections.push(selection);
     }
     if selections.is_empty() {
-        return err(format!("{} needs a column, for example count(*)", clause.place()));
+        return clause.err("needs a column, for example count(*)");
     }
     if is_distinct && selections.iter().any(|it| !it.is_bare) {
-        return err(format!(
-            "{} has distinct rows of values only; with aggregates, rows are distinct by group by",
-            clause.place()
-        ));
+        return clause.err(
+            "has distinct rows of values only; with aggregates, rows are distinct by group by",
+        );
     }
     Ok((selections, is_distinct))
 }
