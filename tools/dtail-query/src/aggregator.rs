@@ -33,6 +33,8 @@ pub struct HostFacts {
 /// Aggregates lines by one query.
 #[derive(Debug)]
 pub struct Aggregator {
+    query: Arc<Query>,
+    host: HostFacts,
     plan: Plan,
     format: LogFormat,
     strict: bool,
@@ -49,9 +51,8 @@ impl Aggregator {
     /// Plans the query for one log format. `strict` reproduces DTail's numbers exactly: averages
     /// over all lines of a group, extremes that a part without values pulls to 0, rounded sums,
     /// grouping by the first column, CSV without quotes.
-    #[expect(clippy::needless_pass_by_value, reason = "an aggregator outlives what it is made of")]
     pub fn new(query: Arc<Query>, format: LogFormat, host: HostFacts, strict: bool) -> Aggregator {
-        let (plan, fields) = Plan::new(&query, format, &host, strict);
+        let (plan, fields) = Plan::new(&query, &format, &host, strict);
         let columns = plan.columns.iter().map(|column| column.aggregation).collect();
         Aggregator {
             format,
@@ -63,12 +64,42 @@ impl Aggregator {
             key: GroupKey::default(),
             plan,
             fields,
+            query,
+            host,
         }
     }
 
     /// A new source begins: the next line of a CSV source is its header.
     pub fn start_source(&mut self) {
         self.plan.reader.start_source();
+    }
+
+    /// A new source begins, of which the header was read elsewhere. Formats without one pay no
+    /// attention.
+    pub fn start_source_with(&mut self, header: &[u8]) {
+        self.plan.reader.start_source();
+        if self.format.has_header() {
+            self.plan.reader.read(header, &mut self.fields);
+        }
+    }
+
+    /// The lines that follow come after those of every lower sequence number.
+    pub fn begin_block(&mut self, _sequence: u64) {}
+
+    /// The same plan with nothing in it yet, for another thread.
+    pub fn clone_empty(&self) -> Aggregator {
+        let (query, host) = (Arc::clone(&self.query), self.host.clone());
+        Aggregator::new(query, self.format.clone(), host, self.strict)
+    }
+
+    /// Bytes that the groups hold, roughly.
+    pub fn memory(&self) -> usize {
+        self.groups.memory()
+    }
+
+    /// Every record that counts contains, for each entry, one of its literals.
+    pub fn required_literals(&self) -> Vec<Vec<Vec<u8>>> {
+        Vec::new()
     }
 
     /// Takes in one line, without its newline, that [`Aggregator::line_filter`] lets through.
@@ -142,7 +173,7 @@ impl Aggregator {
 
     /// What could not be used since the last call, counted: one line each, a bounded number.
     pub fn take_warnings(&mut self) -> Vec<String> {
-        self.complaints.take(&self.fields, self.format)
+        self.complaints.take(&self.fields, &self.format)
     }
 
     /// The literal bytes a line must contain to belong to the query's table. `None`: every line.

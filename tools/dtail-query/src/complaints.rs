@@ -44,7 +44,7 @@ impl Complaints {
     }
 
     /// The messages since the last call.
-    pub(crate) fn take(&mut self, fields: &Fields, format: LogFormat) -> Vec<String> {
+    pub(crate) fn take(&mut self, fields: &Fields, format: &LogFormat) -> Vec<String> {
         let mut messages = Vec::new();
         for (slot, tally) in self.no_numbers.iter_mut().enumerate() {
             let Tally { count, first } = std::mem::take(tally);

@@ -18,7 +18,7 @@ pub(crate) enum Span {
     Scratch(usize, usize),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Fields {
     names: Vec<Box<[u8]>>,
     spans: Vec<Span>,
@@ -74,6 +74,17 @@ impl Fields {
         self.scratch.clear();
     }
 
+    /// As at the beginning of a line.
+    pub(crate) fn reset(&mut self, slot: Slot) {
+        self.spans[slot] = self.initial[slot];
+    }
+
+    /// Whether every line has the slot, and the same value in it.
+    pub(crate) fn is_constant(&self, slot: Slot) -> bool {
+        self.initial[slot] != Span::Absent
+    }
+
+    #[inline]
     pub(crate) fn put(&mut self, slot: Slot, span: Span) {
         self.spans[slot] = span;
     }

@@ -41,7 +41,10 @@ fn parse_short_decimal(text: &[u8]) -> Option<f64> {
     if digit_count == 0 || digit_count > 15 {
         return None;
     }
-    let magnitude = integer as f64 / POWERS_OF_TEN[decimals];
+    let mut magnitude = integer as f64;
+    if decimals > 0 {
+        magnitude /= POWERS_OF_TEN[decimals];
+    }
     Some(if is_negative { -magnitude } else { magnitude })
 }
 

@@ -1,8 +1,9 @@
 //! DTail's own log lines:
 //! `INFO|TIME|PID|CALLER|CPUS|GOROUTINES|CGOCALLS|LOADAVG|UPTIME|MAPREDUCE:TABLE|key=value|…`.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
+use super::marks::Marks;
 use super::{Misfit, Outcome, key_value};
 use crate::fields::{Fields, Slot, Span};
 
@@ -36,7 +37,7 @@ pub(super) fn has_variable(variable: &str) -> bool {
 }
 
 /// Reader of the default format: which of its variables go to which slot.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct DefaultReader {
     whole_fields: Vec<(Slot, usize)>,
     parts_of_time: Vec<(Slot, usize, usize)>,
@@ -60,7 +61,7 @@ impl DefaultReader {
             return Outcome::Misfit(Misfit::NotInfo);
         }
         let mut ends = [0; FIXED_FIELDS];
-        let mut bars = memchr_iter(b'|', line);
+        let mut bars = Marks::of(b'|', line);
         for end in &mut ends {
             let Some(bar) = bars.next() else { return Outcome::Misfit(Misfit::FewFields) };
             *end = bar;
@@ -92,5 +93,21 @@ impl DefaultReader {
             start = end + 1;
         }
         Outcome::Record
+    }
+}
+
+/// Every field of a line with its value.
+pub(super) fn each_field(line: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) {
+    let parts = || line.split(|&byte| byte == b'|');
+    if !line.starts_with(b"INFO") || parts().count() <= FIXED_FIELDS {
+        return;
+    }
+    for &(name, index) in &WHOLE_FIELDS {
+        each(name.as_bytes(), parts().nth(index).unwrap_or_default());
+    }
+    for part in parts().skip(FIXED_FIELDS) {
+        if let Some(equals) = memchr(b'=', part) {
+            each(&part[..equals], &part[equals + 1..]);
+        }
     }
 }
