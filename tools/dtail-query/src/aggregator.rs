@@ -84,7 +84,9 @@ impl Aggregator {
     }
 
     /// The lines that follow come after those of every lower sequence number.
-    pub fn begin_block(&mut self, _sequence: u64) {}
+    pub fn begin_block(&mut self, sequence: u64) {
+        self.complaints.begin_block(sequence);
+    }
 
     /// The same plan with nothing in it yet, for another thread.
     pub fn clone_empty(&self) -> Aggregator {
@@ -169,6 +171,11 @@ impl Aggregator {
     /// What was aggregated since the last call.
     pub fn take(&mut self) -> Groups {
         self.groups.take()
+    }
+
+    /// Takes over what another thread's aggregator of the same query would complain about.
+    pub fn absorb_complaints(&mut self, other: &mut Aggregator) {
+        self.complaints.absorb(&mut other.complaints);
     }
 
     /// What could not be used since the last call, counted: one line each, a bounded number.

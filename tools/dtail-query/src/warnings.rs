@@ -9,7 +9,9 @@ use crate::{
 /// One line each, without prefix.
 pub(crate) fn of_query(query: &Query, default_format: &str) -> Vec<String> {
     let mut warnings = query.oddities.clone();
-    let Ok(format) = LogFormat::choose(query, default_format, &UserFormats::default()) else { return warnings };
+    let Ok(format) = LogFormat::choose(query, default_format, &UserFormats::default()) else {
+        return warnings;
+    };
     let is_set = |name: &str| query.assignments.iter().any(|it| it.variable == name);
     let mut seen: Vec<&str> = Vec::new();
     for name in mentioned_fields(query) {

@@ -148,9 +148,9 @@ pub(super) fn unescape(mut text: &[u8], fields: &mut Fields) {
 /// Four hexadecimal digits and what follows them.
 fn unit(text: &[u8]) -> Option<(u32, &[u8])> {
     let (digits, rest) = text.split_first_chunk::<4>()?;
-    let unit = digits.iter().try_fold(0, |unit, &digit| {
-        Some(unit << 4 | char::from(digit).to_digit(16)?)
-    })?;
+    let unit = digits
+        .iter()
+        .try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))?;
     Some((unit, rest))
 }
 

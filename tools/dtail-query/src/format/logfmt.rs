@@ -96,8 +96,7 @@ fn field_at(start: usize, line: &[u8]) -> Option<Field> {
     while line[quote] == b'\\' {
         quote = first_of(b'"', b'\\', line, quote + 2)?;
     }
-    let value =
-        if is_escaped { Value::Escaped(first, quote) } else { Value::Plain(first, quote) };
+    let value = if is_escaped { Value::Escaped(first, quote) } else { Value::Plain(first, quote) };
     Some(Field { key, value, end: quote + 1 })
 }
 

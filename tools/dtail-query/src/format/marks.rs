@@ -154,7 +154,8 @@ mod tests {
     fn all_are_found_whatever_the_length_of_the_line() {
         let mut random = Random::new(11);
         for _ in 0..20_000 {
-            let line: Vec<u8> = (0..random.below(110)).map(|_| b"ab\"\0"[random.below(4)]).collect();
+            let line: Vec<u8> =
+                (0..random.below(110)).map(|_| b"ab\"\0"[random.below(4)]).collect();
             let expected: Vec<usize> = (0..line.len()).filter(|&at| line[at] == b'a').collect();
             assert_eq!(Marks::of(b'a', &line).collect::<Vec<_>>(), expected);
             let mut marks = Marks::with_alarm(b'a', b'"', &line);
