@@ -69,14 +69,10 @@ impl Fields {
     }
 
     /// Forgets the values of the line before.
+    #[inline]
     pub(crate) fn begin_line(&mut self) {
         self.spans.copy_from_slice(&self.initial);
         self.scratch.clear();
-    }
-
-    /// As at the beginning of a line.
-    pub(crate) fn reset(&mut self, slot: Slot) {
-        self.spans[slot] = self.initial[slot];
     }
 
     /// Whether every line has the slot, and the same value in it.
@@ -98,10 +94,12 @@ impl Fields {
     }
 
     /// The value of a slot. `line` must be the line that was read.
+    #[inline]
     pub(crate) fn get<'a>(&'a self, slot: Slot, line: &'a [u8]) -> Option<&'a [u8]> {
         self.bytes(self.spans[slot], line)
     }
 
+    #[inline]
     pub(crate) fn bytes<'a>(&'a self, span: Span, line: &'a [u8]) -> Option<&'a [u8]> {
         match span {
             Span::Absent => None,

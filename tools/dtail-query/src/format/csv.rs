@@ -5,7 +5,7 @@
 
 use memchr::{memchr, memchr_iter};
 
-use super::marks::Marks;
+use super::marks::{Marks, has};
 use super::{Misfit, Outcome};
 use crate::fields::{Fields, Slot, Span};
 
@@ -42,7 +42,10 @@ impl CsvReader {
         if self.strict {
             return self.read_strictly(line, fields);
         }
-        let mut commas = Marks::with_alarm(b',', b'"', line);
+        if has(b'"', line) {
+            return self.read_quoted(line, fields);
+        }
+        let mut commas = Marks::of(b',', line);
         let mut start = 0;
         let mut is_over = false;
         for column in &self.columns[..self.needed] {
@@ -59,9 +62,6 @@ impl CsvReader {
         }
         // As many fields as there are commas behind those that were passed, and one more.
         let more = if is_over { 0 } else { commas.count_rest() + 1 };
-        if commas.is_alarmed() {
-            return self.read_quoted(line, fields);
-        }
         if !is_over && self.needed + more > self.columns.len() {
             return Outcome::Misfit(Misfit::ManyColumns);
         }
@@ -84,7 +84,6 @@ impl CsvReader {
     }
 
     fn read_quoted(&self, line: &[u8], fields: &mut Fields) -> Outcome {
-        self.columns.iter().flatten().for_each(|&slot| fields.reset(slot));
         let mut columns = self.columns.iter();
         let mut next = Some(0);
         while let Some(start) = next {

@@ -3,8 +3,9 @@
 
 use memchr::memchr;
 
+use super::key_value::Keys;
 use super::marks::Marks;
-use super::{Misfit, Outcome, key_value};
+use super::{Misfit, Outcome};
 use crate::fields::{Fields, Slot, Span};
 
 /// Fields before the first `key=value`.
@@ -41,6 +42,7 @@ pub(super) fn has_variable(variable: &str) -> bool {
 pub(super) struct DefaultReader {
     whole_fields: Vec<(Slot, usize)>,
     parts_of_time: Vec<(Slot, usize, usize)>,
+    keys: Keys,
 }
 
 impl DefaultReader {
@@ -53,10 +55,10 @@ impl DefaultReader {
             .iter()
             .filter_map(|(name, from, to)| Some((fields.slot(name.as_bytes())?, *from, *to)))
             .collect();
-        DefaultReader { whole_fields, parts_of_time }
+        DefaultReader { whole_fields, parts_of_time, keys: Keys::default() }
     }
 
-    pub(super) fn read(&self, line: &[u8], fields: &mut Fields) -> Outcome {
+    pub(super) fn read(&mut self, line: &[u8], fields: &mut Fields) -> Outcome {
         if !line.starts_with(b"INFO") {
             return Outcome::Misfit(Misfit::NotInfo);
         }
@@ -85,11 +87,10 @@ impl DefaultReader {
             }
         }
         let mut start = ends[FIXED_FIELDS - 1] + 1;
-        for end in bars.chain([line.len()]) {
-            let Some(equals) = memchr(b'=', &line[start..end]) else {
+        for (place, end) in bars.chain([line.len()]).enumerate() {
+            if !self.keys.put(place, line, start, end, fields) {
                 return Outcome::Misfit(Misfit::NoEquals);
-            };
-            key_value::put(line, start, start + equals, end, fields);
+            }
             start = end + 1;
         }
         Outcome::Record

@@ -2,18 +2,21 @@
 
 use std::borrow::Cow;
 
-use super::marks::first_of;
+use super::marks::{Marks, first_of, has};
 use crate::fields::Fields;
 
 /// A line that is read from left to right.
 pub(super) struct Text<'a> {
     line: &'a [u8],
     at: usize,
+    /// The quotes that were not passed, of a line without escapes.
+    quotes: Option<Marks<'a>>,
 }
 
 impl<'a> Text<'a> {
     pub(super) fn new(line: &'a [u8]) -> Text<'a> {
-        Text { line, at: 0 }
+        let quotes = (!has(b'\\', line)).then(|| Marks::of(b'"', line));
+        Text { line, at: 0, quotes }
     }
 
     #[inline]
@@ -61,6 +64,19 @@ impl<'a> Text<'a> {
     /// What is in a string behind its opening quote, and whether there are escapes in it.
     #[inline]
     pub(super) fn string(&mut self) -> Option<(&'a [u8], bool)> {
+        let start = self.at;
+        if let Some(quotes) = &mut self.quotes {
+            if quotes.next()? + 1 != start {
+                return None;
+            }
+            let end = quotes.next()?;
+            self.at = end + 1;
+            return Some((&self.line[start..end], false));
+        }
+        self.escaped_string()
+    }
+
+    fn escaped_string(&mut self) -> Option<(&'a [u8], bool)> {
         let start = self.at;
         let mut end = first_of(b'"', b'\\', self.line, start)?;
         let is_escaped = self.line[end] == b'\\';

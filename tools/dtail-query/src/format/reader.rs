@@ -18,7 +18,7 @@ pub(crate) struct Reader {
 enum Layout {
     Default(default::DefaultReader),
     Generic,
-    KeyValue,
+    KeyValue(key_value::Keys),
     Csv(csv::CsvReader),
     Json(json::JsonReader),
     Logfmt(logfmt::LogfmtReader),
@@ -44,7 +44,7 @@ impl Reader {
         let layout = match format {
             LogFormat::Default => Layout::Default(default::DefaultReader::new(fields)),
             LogFormat::Generic => Layout::Generic,
-            LogFormat::GenericKv => Layout::KeyValue,
+            LogFormat::GenericKv => Layout::KeyValue(key_value::Keys::default()),
             LogFormat::Csv => Layout::Csv(csv::CsvReader::new(strict)),
             LogFormat::Json => Layout::Json(json::JsonReader::new(fields)),
             LogFormat::Logfmt => Layout::Logfmt(logfmt::LogfmtReader::new(fields)),
@@ -78,7 +78,7 @@ impl Reader {
         match &mut self.layout {
             Layout::Default(default) => default.read(line, fields),
             Layout::Generic => Outcome::Record,
-            Layout::KeyValue => key_value::read(line, fields),
+            Layout::KeyValue(keys) => keys.read(line, fields),
             Layout::Csv(csv) => csv.read(line, fields),
             Layout::Json(json) => json.read(line, fields),
             Layout::Logfmt(logfmt) => logfmt.read(line, fields),
