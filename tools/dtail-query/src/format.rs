@@ -12,6 +12,8 @@ mod logfmt;
 mod marks;
 mod misfit;
 mod reader;
+#[cfg(test)]
+mod structured_tests;
 mod syslog;
 #[cfg(test)]
 mod tests;
