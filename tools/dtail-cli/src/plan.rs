@@ -124,7 +124,7 @@ fn request(typed: &Typed, warnings: &mut Vec<String>) -> Result<(Request, Option
         .as_deref()
         .map(Query::parse)
         .transpose()
-        .map_err(|err| format!("{err} (see {program} --help)"))?;
+        .map_err(|err| format!("{err} (see {program} --help){}", err.excerpt()))?;
     let search = typed.search.as_ref();
     let pattern = search.map(|args| patterns::pattern(typed, args, warnings)).transpose()?;
     let has_input = search.is_none_or(|args| !patterns::take_standard_input(args));

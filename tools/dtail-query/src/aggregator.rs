@@ -4,18 +4,22 @@
 //! once its buffers have grown and the groups are known.
 
 #[cfg(test)]
+mod language_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use crate::{
     complaints::Complaints,
-    fields::Fields,
+    evaluate::{Evaluation, Work},
+    fields::{Fields, Slot, Span},
     filter,
     format::{LogFormat, Outcome},
     groups::{GroupKey, Groups},
     number,
-    plan::{Input, Plan},
+    plan::{Input, Number, Plan},
+    prefilter,
     query::Query,
 };
 
@@ -30,14 +34,18 @@ pub struct HostFacts {
     pub timeoffset: i32,
 }
 
+/// Block numbers beyond this are the same to `first` and `last`.
+const LAST_BLOCK: u64 = (1 << 40) - 1;
+/// Bits for what was taken of one block so far.
+const PART_BITS: u32 = 24;
+
 /// Aggregates lines by one query.
 #[derive(Debug)]
 pub struct Aggregator {
-    query: Arc<Query>,
-    host: HostFacts,
     plan: Plan,
     format: LogFormat,
     strict: bool,
+    query: Arc<Query>,
     line_filter: Option<Box<[u8]>>,
     groups: Groups,
     complaints: Complaints,
@@ -45,6 +53,10 @@ pub struct Aggregator {
     /// Of the current line, as in [`Plan::numbers`].
     numbers: Vec<Option<f64>>,
     key: GroupKey,
+    work: Work,
+    /// When the lines were written, as far as it is known: the number of their block, and how
+    /// often groups were taken since it began.
+    moment: u64,
 }
 
 impl Aggregator {
@@ -53,7 +65,7 @@ impl Aggregator {
     /// grouping by the first column, CSV without quotes.
     pub fn new(query: Arc<Query>, format: LogFormat, host: HostFacts, strict: bool) -> Aggregator {
         let (plan, fields) = Plan::new(&query, &format, &host, strict);
-        let columns = plan.columns.iter().map(|column| column.aggregation).collect();
+        let columns = query.cell_kinds();
         Aggregator {
             format,
             strict,
@@ -62,11 +74,37 @@ impl Aggregator {
             complaints: Complaints::new(fields.count()),
             numbers: Vec::with_capacity(plan.numbers.len()),
             key: GroupKey::default(),
+            work: Work::default(),
+            moment: 0,
             plan,
             fields,
             query,
-            host,
         }
+    }
+
+    /// Another aggregator of the same query that has seen nothing, for another thread.
+    pub fn clone_empty(&self) -> Aggregator {
+        Aggregator {
+            plan: self.plan.clone(),
+            format: self.format.clone(),
+            strict: self.strict,
+            query: Arc::clone(&self.query),
+            line_filter: self.line_filter.clone(),
+            groups: Groups::with_columns(self.query.cell_kinds(), self.strict),
+            complaints: Complaints::new(self.fields.count()),
+            fields: self.fields.clone(),
+            numbers: Vec::with_capacity(self.plan.numbers.len()),
+            key: GroupKey::default(),
+            work: Work::default(),
+            moment: 0,
+        }
+    }
+
+    /// The lines that follow come after those of every block with a lower number, whoever
+    /// aggregates them; `first`, `last` and `len` go by it.
+    pub fn begin_block(&mut self, sequence: u64) {
+        self.moment = sequence.min(LAST_BLOCK) << PART_BITS;
+        self.complaints.begin_block(sequence);
     }
 
     /// A new source begins: the next line of a CSV source is its header.
@@ -83,25 +121,9 @@ impl Aggregator {
         }
     }
 
-    /// The lines that follow come after those of every lower sequence number.
-    pub fn begin_block(&mut self, sequence: u64) {
-        self.complaints.begin_block(sequence);
-    }
-
-    /// The same plan with nothing in it yet, for another thread.
-    pub fn clone_empty(&self) -> Aggregator {
-        let (query, host) = (Arc::clone(&self.query), self.host.clone());
-        Aggregator::new(query, self.format.clone(), host, self.strict)
-    }
-
     /// Bytes that the groups hold, roughly.
     pub fn memory(&self) -> usize {
         self.groups.memory()
-    }
-
-    /// Every record that counts contains, for each entry, one of its literals.
-    pub fn required_literals(&self) -> Vec<Vec<Vec<u8>>> {
-        Vec::new()
     }
 
     /// Takes in one line, without its newline, that [`Aggregator::line_filter`] lets through.
@@ -113,36 +135,39 @@ impl Aggregator {
             Outcome::Misfit(_) if self.strict => return,
             Outcome::Misfit(misfit) => return self.complaints.note_misfit(misfit, line),
         }
-        let Aggregator { fields, complaints, .. } = self;
-        if !self.plan.conditions.iter().all(|it| filter::holds(it, fields, line, complaints)) {
+        let Aggregator { plan, fields, complaints, work, numbers, .. } = self;
+        let mut at = Evaluation { fields, line, complaints, work };
+        if !plan.conditions.iter().all(|it| filter::truth(it, &mut at) == Some(true)) {
             return;
         }
-        for assignment in &self.plan.assignments {
-            assignment.assign(fields, line);
+        for assignment in &plan.assignments {
+            assignment.assign(&mut at);
         }
-        self.read_numbers(line);
+        for (slot, expression) in &plan.texts {
+            let span = at.text(expression).unwrap_or(Span::Absent);
+            at.fields.put(*slot, span);
+        }
+        numbers.clear();
+        for number in &plan.numbers {
+            numbers.push(match number {
+                Number::Field(slot) => number_in(*slot, &mut at),
+                Number::Computed(expression) => at.number(expression),
+            });
+        }
         if self.has_a_sample() {
             self.add_sample(line);
         }
     }
 
-    fn read_numbers(&mut self, line: &[u8]) {
-        self.numbers.clear();
-        for &slot in &self.plan.numbers {
-            let value = self.fields.get(slot, line);
-            let number = value.and_then(number::parse);
-            if let (Some(value), None) = (value, number) {
-                self.complaints.note_no_number(slot, value);
-            }
-            self.numbers.push(number);
-        }
-    }
-
     /// Whether the line has something for at least one column; else it makes no group.
     fn has_a_sample(&self) -> bool {
-        self.plan.columns.iter().any(|column| match column.input {
+        self.plan.columns.iter().any(|input| match *input {
             Input::Value(slot) => self.fields.is_present(slot),
             Input::Number(index) => self.numbers[index].is_some(),
+            Input::Rate { amount, time } => {
+                self.numbers[time].is_some()
+                    && amount.is_none_or(|amount| self.numbers[amount].is_some())
+            }
         })
     }
 
@@ -152,16 +177,22 @@ impl Aggregator {
             self.key.push(self.fields.get(slot, line).unwrap_or_default());
         }
         let (cells, heap) = self.groups.add_sample(&mut self.key);
-        for (cell, column) in cells.iter_mut().zip(&self.plan.columns) {
-            match column.input {
+        for (cell, input) in cells.iter_mut().zip(&self.plan.columns) {
+            match *input {
                 Input::Value(slot) => {
                     if let Some(value) = self.fields.get(slot, line) {
-                        *heap += cell.add_value(value);
+                        *heap += cell.add_value(value, self.moment);
                     }
                 }
                 Input::Number(index) => {
                     if let Some(number) = self.numbers[index] {
                         *heap += cell.add_number(number, self.strict);
+                    }
+                }
+                Input::Rate { amount, time } => {
+                    let amount = amount.map_or(Some(1.0), |amount| self.numbers[amount]);
+                    if let (Some(amount), Some(time)) = (amount, self.numbers[time]) {
+                        *heap += cell.add_at(amount, time);
                     }
                 }
             }
@@ -170,6 +201,9 @@ impl Aggregator {
 
     /// What was aggregated since the last call.
     pub fn take(&mut self) -> Groups {
+        // What comes now is later than what was taken, also within one block.
+        let parts = (1 << PART_BITS) - 1;
+        self.moment += u64::from(self.moment & parts < parts);
         self.groups.take()
     }
 
@@ -188,6 +222,21 @@ impl Aggregator {
     pub fn line_filter(&self) -> Option<&[u8]> {
         self.line_filter.as_deref()
     }
+
+    /// Of each of these sets, every line that counts has at least one of the literals in it, as
+    /// bytes. No sets: nothing is known. What has them need not count.
+    pub fn required_literals(&self) -> Vec<Vec<Vec<u8>>> {
+        prefilter::required_literals(&self.query, &self.format)
+    }
+}
+
+fn number_in(slot: Slot, at: &mut Evaluation<'_>) -> Option<f64> {
+    let value = at.fields.get(slot, at.line)?;
+    let number = number::parse(value);
+    if number.is_none() {
+        at.complaints.note_no_number(slot, value);
+    }
+    number
 }
 
 fn line_filter(query: &Query) -> Option<Box<[u8]>> {

@@ -1,8 +1,24 @@
 //! One aggregate of one group: takes values in, merges with its like, says what it has come to.
 
+mod histogram;
+mod moments;
+mod rate;
+mod sketch;
+mod texts;
+
+pub(crate) use histogram::Histogram;
+pub(crate) use moments::Moments;
+pub(crate) use rate::Rate;
+pub(crate) use sketch::Sketch;
+pub(crate) use texts::TextSet;
+
 use std::cmp::Ordering;
 
-use crate::{memory::heap_of, query::Aggregation, sum::ExactSum};
+use crate::{
+    memory::heap_of,
+    query::{Aggregation, Share, Width},
+    sum::ExactSum,
+};
 
 /// What is known of one column in one group.
 #[derive(Debug, Clone)]
@@ -17,9 +33,20 @@ pub(crate) enum Cell {
     },
     Min(Option<f64>),
     Max(Option<f64>),
-    Last(Option<Vec<u8>>),
-    Len(Option<u64>),
+    Last(Option<Vec<u8>>, Moment),
+    Len(Option<u64>, Moment),
+    First(Option<Vec<u8>>, Moment),
+    // What follows is large and rare, so it is elsewhere, and only when there is a value.
+    CountDistinct(Option<Box<TextSet>>),
+    Quantile(Option<Box<Sketch>>, Share),
+    Variance(Option<Box<Moments>>),
+    Deviation(Option<Box<Moments>>),
+    Rate(Option<Box<Rate>>),
+    Histogram(Option<Box<Histogram>>, Option<Width>),
 }
+
+/// When a value was written, as far as it is known: the larger is the later.
+pub(crate) type Moment = u64;
 
 impl Cell {
     pub(crate) fn new(aggregation: Aggregation) -> Cell {
@@ -31,25 +58,43 @@ impl Cell {
             Aggregation::Avg => Cell::Avg { sum: ExactSum::default(), terms: 0 },
             Aggregation::Min => Cell::Min(None),
             Aggregation::Max => Cell::Max(None),
-            Aggregation::Last => Cell::Last(None),
-            Aggregation::Len => Cell::Len(None),
+            Aggregation::Last => Cell::Last(None, 0),
+            Aggregation::Len => Cell::Len(None, 0),
+            Aggregation::First => Cell::First(None, 0),
+            Aggregation::CountDistinct => Cell::CountDistinct(None),
+            Aggregation::Quantile(share) => Cell::Quantile(None, share),
+            Aggregation::Variance => Cell::Variance(None),
+            Aggregation::Deviation => Cell::Deviation(None),
+            Aggregation::Rate => Cell::Rate(None),
+            Aggregation::Histogram(width) => Cell::Histogram(None, width),
         }
     }
 
     /// Takes in the value of a line that has the field, for columns that take it as it is. Returns
     /// by how many bytes the [`Cell::heap`] has grown.
-    pub(crate) fn add_value(&mut self, value: &[u8]) -> usize {
+    pub(crate) fn add_value(&mut self, value: &[u8], moment: Moment) -> usize {
         match self {
             Cell::Count(count) => *count += 1,
-            Cell::Last(last) => {
-                let last = last.get_or_insert_default();
-                let before = heap_of(last.capacity());
-                last.clear();
-                last.extend_from_slice(value);
-                return heap_of(last.capacity()) - before;
+            Cell::Last(last, known) if last.is_none() || moment >= *known => {
+                *known = moment;
+                return replace(last, value);
             }
-            Cell::Len(length) => *length = Some(value.len() as u64),
-            Cell::Sum(_) | Cell::Avg { .. } | Cell::Min(_) | Cell::Max(_) => {}
+            Cell::Len(length, known) if length.is_none() || moment >= *known => {
+                *known = moment;
+                *length = Some(value.len() as u64);
+            }
+            Cell::First(first, known) if first.is_none() || moment < *known => {
+                *known = moment;
+                return replace(first, value);
+            }
+            Cell::CountDistinct(_) => {
+                let before = self.heap();
+                if let Cell::CountDistinct(texts) = self {
+                    texts.get_or_insert_default().add(value);
+                }
+                return self.heap() - before;
+            }
+            _ => {}
         }
         0
     }
@@ -65,21 +110,59 @@ impl Cell {
             }
             Cell::Min(min) => *min = Some(extreme(*min, number, Ordering::Less)),
             Cell::Max(max) => *max = Some(extreme(*max, number, Ordering::Greater)),
-            Cell::Count(_) | Cell::Last(_) | Cell::Len(_) => {}
+            _ => return self.add_to_large(number),
         }
         0
+    }
+
+    fn add_to_large(&mut self, number: f64) -> usize {
+        let before = self.heap();
+        match self {
+            Cell::Quantile(sketch, _) => sketch.get_or_insert_default().add(number),
+            Cell::Variance(moments) | Cell::Deviation(moments) => {
+                moments.get_or_insert_default().add(number);
+            }
+            Cell::Histogram(histogram, width) => {
+                histogram.get_or_insert_default().add(number, *width);
+            }
+            _ => {}
+        }
+        // A sum may need less than before, but not less memory.
+        self.heap().saturating_sub(before)
+    }
+
+    /// Takes in the amount of a line and its time, for rates. Returns as the others.
+    pub(crate) fn add_at(&mut self, amount: f64, time: f64) -> usize {
+        let before = self.heap();
+        if let Cell::Rate(rate) = self {
+            match rate {
+                Some(rate) => rate.add(amount, time),
+                None => *rate = Some(Box::new(Rate::of(amount, time))),
+            }
+        }
+        self.heap().saturating_sub(before)
     }
 
     /// Bytes held beyond the value itself.
     pub(crate) fn heap(&self) -> usize {
         match self {
             Cell::Sum(sum) | Cell::Avg { sum, .. } => sum.heap(),
-            Cell::Last(Some(last)) => heap_of(last.capacity()),
-            Cell::Last(None) | Cell::Count(_) | Cell::Min(_) | Cell::Max(_) | Cell::Len(_) => 0,
+            Cell::Last(text, _) | Cell::First(text, _) => {
+                text.as_ref().map_or(0, |text| heap_of(text.capacity()))
+            }
+            Cell::CountDistinct(texts) => boxed(texts.as_deref(), TextSet::heap),
+            Cell::Quantile(sketch, _) => boxed(sketch.as_deref(), Sketch::heap),
+            Cell::Variance(moments) | Cell::Deviation(moments) => {
+                boxed(moments.as_deref(), Moments::heap)
+            }
+            Cell::Rate(rate) => boxed(rate.as_deref(), |rate| rate.sum.heap()),
+            Cell::Histogram(histogram, _) => boxed(histogram.as_deref(), Histogram::heap),
+            Cell::Count(_) | Cell::Min(_) | Cell::Max(_) | Cell::Len(..) => 0,
         }
     }
 
-    /// Takes in what another part of the lines has come to. Of two last values the later wins.
+    /// Takes in what another part of the lines has come to. Of two last values the later wins, of
+    /// two of one moment the greater, but with `strict` the one that is merged later.
     /// Numbers that cannot be, which only a broken host sends, stop at the largest.
     pub(crate) fn merge(&mut self, later: Cell, strict: bool) {
         match (self, later) {
@@ -93,8 +176,37 @@ impl Cell {
             | (min @ Cell::Max(_), Cell::Max(Some(number))) => {
                 min.add_number(number, strict);
             }
-            (Cell::Last(last), Cell::Last(Some(later))) => *last = Some(later),
-            (Cell::Len(length), Cell::Len(Some(later))) => *length = Some(later),
+            (Cell::Last(last, known), Cell::Last(Some(later), moment))
+                if strict || last.as_ref().is_none_or(|last| (*known, last) < (moment, &later)) =>
+            {
+                (*last, *known) = (Some(later), moment);
+            }
+            (Cell::Len(length, known), Cell::Len(Some(later), moment))
+                if strict || length.is_none_or(|length| (*known, length) < (moment, later)) =>
+            {
+                (*length, *known) = (Some(later), moment);
+            }
+            (Cell::First(first, known), Cell::First(Some(other), moment)) => {
+                let is_earlier =
+                    |first: &Vec<u8>| moment < *known || moment == *known && other > *first;
+                if first.as_ref().is_none_or(is_earlier) {
+                    (*first, *known) = (Some(other), moment);
+                }
+            }
+            (Cell::CountDistinct(known), Cell::CountDistinct(Some(more))) => {
+                merge_boxed(known, more, TextSet::merge);
+            }
+            (Cell::Quantile(known, _), Cell::Quantile(Some(more), _)) => {
+                merge_boxed(known, more, Sketch::merge);
+            }
+            (Cell::Variance(known), Cell::Variance(Some(more)))
+            | (Cell::Deviation(known), Cell::Deviation(Some(more))) => {
+                merge_boxed(known, more, Moments::merge);
+            }
+            (Cell::Rate(known), Cell::Rate(Some(more))) => merge_boxed(known, more, Rate::merge),
+            (Cell::Histogram(known, _), Cell::Histogram(Some(more), _)) => {
+                merge_boxed(known, more, Histogram::merge);
+            }
             // The later part knows nothing of this column. Cells of one column are of one kind.
             _ => {}
         }
@@ -110,15 +222,48 @@ impl Cell {
     /// What the cell has come to, as a number; 0 for texts and where nothing was seen. `samples`:
     /// the lines of the group, by which DTail divides averages.
     pub(crate) fn number(&self, samples: u64, strict: bool) -> f64 {
+        self.known_number(samples, strict).unwrap_or(0.0)
+    }
+
+    /// The same, but nothing for texts and where nothing was seen.
+    pub(crate) fn known_number(&self, samples: u64, strict: bool) -> Option<f64> {
         match self {
-            Cell::Count(count) => *count as f64,
-            Cell::Sum(sum) => sum.value(),
-            Cell::Avg { terms: 0, .. } => 0.0,
-            Cell::Avg { sum, terms } => sum.value() / if strict { samples } else { *terms } as f64,
-            Cell::Min(extreme) | Cell::Max(extreme) => extreme.unwrap_or(0.0),
-            Cell::Last(_) => 0.0,
-            Cell::Len(length) => length.unwrap_or(0) as f64,
+            Cell::Count(count) => Some(*count as f64),
+            Cell::Sum(sum) => Some(sum.value()),
+            Cell::Avg { terms: 0, .. } => None,
+            Cell::Avg { sum, terms } => {
+                Some(sum.value() / if strict { samples } else { *terms } as f64)
+            }
+            Cell::Min(extreme) | Cell::Max(extreme) => *extreme,
+            Cell::Len(length, _) => length.map(|length| length as f64),
+            Cell::CountDistinct(texts) => Some(texts.as_ref().map_or(0, |it| it.len()) as f64),
+            Cell::Quantile(sketch, share) => sketch.as_ref()?.quantile(share.fraction()),
+            Cell::Variance(moments) => moments.as_ref()?.variance(),
+            Cell::Deviation(moments) => moments.as_ref()?.variance().map(f64::sqrt),
+            Cell::Rate(rate) => rate.as_ref()?.per_second(),
+            Cell::Last(..) | Cell::First(..) | Cell::Histogram(..) => None,
         }
+    }
+}
+
+/// Keeps a value in the memory of the one before. Returns by how many bytes it has grown.
+fn replace(known: &mut Option<Vec<u8>>, value: &[u8]) -> usize {
+    let known = known.get_or_insert_default();
+    let before = heap_of(known.capacity());
+    known.clear();
+    known.extend_from_slice(value);
+    heap_of(known.capacity()) - before
+}
+
+/// Bytes of what is elsewhere, if there is anything.
+fn boxed<T>(value: Option<&T>, heap: impl Fn(&T) -> usize) -> usize {
+    value.map_or(0, |value| heap_of(size_of::<T>()) + heap(value))
+}
+
+fn merge_boxed<T>(known: &mut Option<Box<T>>, more: Box<T>, merge: fn(&mut T, &T)) {
+    match known {
+        Some(known) => merge(known, &more),
+        None => *known = Some(more),
     }
 }
 

@@ -19,6 +19,8 @@ struct Tally {
 pub(crate) struct Complaints {
     /// By slot: values that should be numbers.
     no_numbers: Vec<Tally>,
+    /// The same for values that were computed.
+    no_computed_numbers: Tally,
     /// By [`Misfit`], in its order.
     misfits: [Tally; Misfit::ALL.len()],
     /// The block that is read.
@@ -45,12 +47,20 @@ impl Tally {
 
 impl Complaints {
     pub(crate) fn new(slots: usize) -> Complaints {
-        let no_numbers = vec![Tally::default(); slots];
-        Complaints { no_numbers, misfits: Default::default(), block: 0 }
+        Complaints {
+            no_numbers: vec![Tally::default(); slots],
+            no_computed_numbers: Tally::default(),
+            misfits: Default::default(),
+            block: 0,
+        }
     }
 
     pub(crate) fn note_no_number(&mut self, slot: Slot, value: &[u8]) {
         self.no_numbers[slot].note(value, self.block);
+    }
+
+    pub(crate) fn note_no_computed_number(&mut self, value: &[u8]) {
+        self.no_computed_numbers.note(value, self.block);
     }
 
     pub(crate) fn note_misfit(&mut self, misfit: Misfit, line: &[u8]) {
@@ -68,6 +78,7 @@ impl Complaints {
         for (own, other) in own.zip(other.no_numbers.iter_mut().chain(&mut other.misfits)) {
             own.absorb(std::mem::take(other));
         }
+        self.no_computed_numbers.absorb(std::mem::take(&mut other.no_computed_numbers));
     }
 
     /// The messages since the last call.
@@ -81,6 +92,11 @@ impl Complaints {
                     if count == 1 { "value is not a number" } else { "values are not numbers" };
                 messages.push(format!("field {name}: {count} {what}, first {first}"));
             }
+        }
+        let Tally { count, first, .. } = std::mem::take(&mut self.no_computed_numbers);
+        if count > 0 {
+            let what = if count == 1 { "value is not a number" } else { "values are not numbers" };
+            messages.push(format!("{count} computed {what}, first {first}"));
         }
         for (tally, misfit) in self.misfits.iter_mut().zip(Misfit::ALL) {
             let Tally { count, first, .. } = std::mem::take(tally);

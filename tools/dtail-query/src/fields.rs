@@ -39,6 +39,14 @@ impl Fields {
         })
     }
 
+    /// A slot that no name leads to.
+    pub(crate) fn add_anonymous(&mut self) -> Slot {
+        self.names.push(Box::default());
+        self.spans.push(Span::Absent);
+        self.initial.push(Span::Absent);
+        self.names.len() - 1
+    }
+
     /// The slot of `name` if any clause needs it.
     pub(crate) fn slot(&self, name: &[u8]) -> Option<Slot> {
         // A query names a handful of fields: comparing them all beats hashing the name.

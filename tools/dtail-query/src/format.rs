@@ -126,6 +126,17 @@ impl LogFormat {
         !matches!(self, LogFormat::Json | LogFormat::Logfmt | LogFormat::Csv)
     }
 
+    /// Whether a field with this text in it has it from the line, and not from what the line means.
+    pub(crate) fn takes_from_line(&self, field: &str, text: &[u8]) -> bool {
+        match self {
+            // What is said by a mere name.
+            LogFormat::Logfmt => memchr::memmem::find(b"true", text).is_none(),
+            // Parts of a number.
+            LogFormat::Syslog => !matches!(field, "facility" | "severity"),
+            _ => true,
+        }
+    }
+
     /// Whether `variable`, with its `$`, is one that lines of this format can have.
     pub(crate) fn has_variable(&self, variable: &str) -> bool {
         let has_time = match self {

@@ -21,8 +21,8 @@ use crate::{
     table::ResultTable,
 };
 
-/// A partial result: one entry per group key. Merging is exact; the order of merging only matters
-/// to `last` and `len`, where the later wins.
+/// A partial result: one entry per group key. Merging is exact, and its order does not matter:
+/// `first`, `last` and `len` go by the numbers of the blocks their values were in.
 #[derive(Debug, Clone, Default)]
 pub struct Groups {
     strict: bool,
@@ -36,6 +36,8 @@ pub struct Groups {
     cells: Vec<Cell>,
     /// Bytes that the cells hold elsewhere.
     heap: usize,
+    /// Groups read from DTail, which does not say when anything was; they come one after another.
+    arrivals: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -198,9 +200,14 @@ impl Groups {
         &self.cells[group * self.columns.len() + column]
     }
 
-    /// What one column of one group has come to, as a number.
+    /// What one aggregate of one group has come to, as a number.
     pub(crate) fn number(&self, group: usize, column: usize) -> f64 {
         self.cell(group, column).number(self.groups[group].samples, self.strict)
+    }
+
+    /// The same, but nothing for texts and where there was no value.
+    pub(crate) fn known_number(&self, group: usize, column: usize) -> Option<f64> {
+        self.cell(group, column).known_number(self.groups[group].samples, self.strict)
     }
 
     /// The order of two groups by their keys.

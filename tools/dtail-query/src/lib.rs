@@ -6,13 +6,19 @@
 //! increments of [`Groups`]; increments merge, and merged groups become a [`ResultTable`].
 
 mod aggregator;
+mod beyond_dtail;
 mod cell;
 mod complaints;
+mod duration;
+mod evaluate;
+mod explanation;
+mod expression;
 mod fields;
 mod filter;
 #[cfg(test)]
 mod fixture;
 mod format;
+mod function;
 pub mod fuzzed;
 mod groups;
 mod lex;
@@ -20,12 +26,14 @@ mod memory;
 mod number;
 mod parse;
 mod plan;
+mod prefilter;
 mod query;
 #[cfg(test)]
 mod random;
 mod result;
 mod sample;
 mod set;
+mod suggestion;
 mod sum;
 mod table;
 mod warnings;

@@ -2,39 +2,46 @@
 //!
 //! Nothing here happens per line.
 
+use std::collections::HashMap;
+
 use crate::{
     aggregator::HostFacts,
+    expression::{Condition, Expression},
     fields::{Fields, Slot},
     format::{LogFormat, Reader},
-    query::{Aggregation, Assignment, Condition, Operand, Query},
-    set::PlannedAssignment,
+    query::{Aggregate, AssignedValue, Assignment, Query},
+    set::{PlannedAssignment, PlannedValue},
 };
 
 /// What the engine does with each line, in the order of these fields.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) reader: Reader,
     pub(crate) conditions: Vec<Condition<Slot>>,
     pub(crate) assignments: Vec<PlannedAssignment>,
-    /// The fields to read as numbers, each once.
-    pub(crate) numbers: Vec<Slot>,
-    pub(crate) columns: Vec<Column>,
+    /// Texts that only columns and groups need, as if they were set.
+    pub(crate) texts: Vec<(Slot, Expression<Slot>)>,
+    /// What is needed as a number, each once.
+    pub(crate) numbers: Vec<Number>,
+    pub(crate) columns: Vec<Input>,
     pub(crate) group: Vec<Slot>,
 }
 
-/// What one selected column takes from a line.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Column {
-    pub(crate) aggregation: Aggregation,
-    pub(crate) input: Input,
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Number {
+    Field(Slot),
+    Computed(Expression<Slot>),
 }
 
+/// What one aggregate takes from a line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Input {
     /// The value, as it is.
     Value(Slot),
     /// Index into [`Plan::numbers`].
     Number(usize),
+    /// Indices of an amount and of a time. No amount: 1 for each line.
+    Rate { amount: Option<usize>, time: usize },
 }
 
 impl Plan {
@@ -44,87 +51,106 @@ impl Plan {
         host: &HostFacts,
         strict: bool,
     ) -> (Plan, Fields) {
-        let mut fields = Fields::default();
+        let mut planner = Planner::default();
         let conditions = query
             .conditions
             .iter()
-            .map(|condition| plan_condition(condition, &mut fields))
+            .map(|condition| condition.map(&mut |name| planner.slot(name)))
             .collect();
-        let assignments = query
-            .assignments
-            .iter()
-            .map(|assignment| plan_assignment(assignment, strict, &mut fields))
-            .collect();
-        let mut numbers = Vec::new();
-        let columns = query
-            .selections
-            .iter()
-            .map(|selection| {
-                let slot = fields.add(&selection.field);
-                let aggregation = selection.aggregation;
-                Column { aggregation, input: plan_input(aggregation, slot, &mut numbers) }
-            })
-            .collect();
-        let group = query.group_fields(strict).into_iter().map(|name| fields.add(name)).collect();
+        let assignments =
+            query.assignments.iter().map(|it| planner.assignment(it, strict)).collect();
+        let columns = query.aggregates.iter().map(|it| planner.column(it)).collect();
+        let group = query.group_keys(strict).into_iter().map(|it| planner.value(it)).collect();
+        let Planner { mut fields, texts, numbers, .. } = planner;
         let reader = Reader::new(format, host, strict, &mut fields);
-        (Plan { reader, conditions, assignments, numbers, columns, group }, fields)
+        (Plan { reader, conditions, assignments, texts, numbers, columns, group }, fields)
     }
 }
 
-fn plan_input(aggregation: Aggregation, slot: Slot, numbers: &mut Vec<Slot>) -> Input {
-    match aggregation {
-        Aggregation::Count | Aggregation::Last | Aggregation::Len => Input::Value(slot),
-        Aggregation::Sum
-        | Aggregation::Min
-        | Aggregation::Max
-        | Aggregation::Avg
-        | Aggregation::Percentage
-        | Aggregation::Percentile => {
-            let known = numbers.iter().position(|&number| number == slot);
-            Input::Number(known.unwrap_or_else(|| {
-                numbers.push(slot);
-                numbers.len() - 1
-            }))
+#[derive(Default)]
+struct Planner {
+    fields: Fields,
+    /// A query may name thousands of fields thousands of times.
+    slots: HashMap<String, Slot>,
+    texts: Vec<(Slot, Expression<Slot>)>,
+    numbers: Vec<Number>,
+    /// The numbers that are fields, for the same reason.
+    number_fields: HashMap<Slot, usize>,
+}
+
+impl Planner {
+    fn slot(&mut self, name: &str) -> Slot {
+        if let Some(slot) = self.slots.get(name) {
+            return *slot;
+        }
+        let slot = self.fields.add(name);
+        self.slots.insert(name.to_owned(), slot);
+        slot
+    }
+
+    fn tree(&mut self, expression: &Expression<String>) -> Expression<Slot> {
+        expression.map(&mut |name| self.slot(name))
+    }
+
+    /// Where the value is when it is needed as a text.
+    fn value(&mut self, expression: &Expression<String>) -> Slot {
+        if let Expression::Field(name) = expression {
+            return self.slot(name);
+        }
+        let tree = self.tree(expression);
+        if let Some((slot, _)) = self.texts.iter().take(100).find(|(_, it)| *it == tree) {
+            return *slot;
+        }
+        // No line has such a field, and if one had it, the value would be put over it.
+        let slot = self.fields.add(&format!("\0computed {}", self.texts.len()));
+        self.texts.push((slot, tree));
+        slot
+    }
+
+    fn number(&mut self, expression: &Expression<String>) -> usize {
+        let next = self.numbers.len();
+        if let Expression::Field(name) = expression {
+            let slot = self.slot(name);
+            let index = *self.number_fields.entry(slot).or_insert(next);
+            if index == next {
+                self.numbers.push(Number::Field(slot));
+            }
+            return index;
+        }
+        let number = Number::Computed(self.tree(expression));
+        let known = self.numbers.iter().take(100).position(|it| *it == number);
+        known.unwrap_or_else(|| {
+            self.numbers.push(number);
+            next
+        })
+    }
+
+    fn column(&mut self, aggregate: &Aggregate) -> Input {
+        let Aggregate { aggregation, input, time } = aggregate;
+        let is_every_line = *input == Expression::Field("*".to_owned());
+        match time {
+            Some(time) => Input::Rate {
+                amount: (!is_every_line).then(|| self.number(input)),
+                time: self.number(time),
+            },
+            None if aggregation.takes_texts() => Input::Value(self.value(input)),
+            None => Input::Number(self.number(input)),
         }
     }
-}
 
-fn plan_condition(condition: &Condition<String>, fields: &mut Fields) -> Condition<Slot> {
-    match condition {
-        Condition::Numbers { left, operator, right } => Condition::Numbers {
-            left: plan_operand(left, fields),
-            operator: *operator,
-            right: plan_operand(right, fields),
-        },
-        Condition::Texts { left, operator, is_negated, right } => Condition::Texts {
-            left: plan_operand(left, fields),
-            operator: *operator,
-            is_negated: *is_negated,
-            right: plan_operand(right, fields),
-        },
-    }
-}
-
-fn plan_operand<Literal: Clone>(
-    operand: &Operand<Literal, String>,
-    fields: &mut Fields,
-) -> Operand<Literal, Slot> {
-    match operand {
-        Operand::Literal(literal) => Operand::Literal(literal.clone()),
-        Operand::Field(name) => Operand::Field(fields.add(name)),
-    }
-}
-
-fn plan_assignment(
-    assignment: &Assignment,
-    strict: bool,
-    fields: &mut Fields,
-) -> PlannedAssignment {
-    let may_be_field = strict || !assignment.is_quoted;
-    PlannedAssignment {
-        variable: fields.add(&assignment.variable),
-        functions: assignment.functions.clone(),
-        field: may_be_field.then(|| fields.add(&assignment.source)),
-        text: fields.constant(&assignment.source),
+    fn assignment(&mut self, assignment: &Assignment, strict: bool) -> PlannedAssignment {
+        let variable = self.slot(&assignment.variable);
+        let value = match &assignment.value {
+            AssignedValue::Plain { functions, source, is_quoted } => {
+                let may_be_field = strict || !is_quoted;
+                PlannedValue::Plain {
+                    functions: functions.clone(),
+                    field: may_be_field.then(|| self.slot(source)),
+                    text: self.fields.constant(source),
+                }
+            }
+            AssignedValue::Computed(expression) => PlannedValue::Computed(self.tree(expression)),
+        };
+        PlannedAssignment { variable, value }
     }
 }

@@ -3,52 +3,61 @@
 use md5::{Digest, Md5};
 
 use crate::{
-    fields::{Fields, Slot, Span},
-    query::Function,
+    evaluate::{Evaluation, hexadecimal},
+    expression::Expression,
+    fields::{Slot, Span},
+    function::Function,
 };
 
 /// An assignment with its places resolved.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PlannedAssignment {
     pub(crate) variable: Slot,
-    /// Innermost function first.
-    pub(crate) functions: Vec<Function>,
-    /// The field to read, unless the value is a text in quotes.
-    pub(crate) field: Option<Slot>,
-    /// The value when the line has no such field.
-    pub(crate) text: Span,
+    pub(crate) value: PlannedValue,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum PlannedValue {
+    /// What DTail has.
+    Plain {
+        /// Innermost function first.
+        functions: Vec<Function>,
+        /// The field to read, unless the value is a text in quotes.
+        field: Option<Slot>,
+        /// The value when the line has no such field.
+        text: Span,
+    },
+    Computed(Expression<Slot>),
 }
 
 impl PlannedAssignment {
-    pub(crate) fn assign(&self, fields: &mut Fields, line: &[u8]) {
-        let mut value = match self.field.map(|slot| fields.span(slot)) {
-            None | Some(Span::Absent) => self.text,
-            Some(span) => span,
-        };
-        for function in &self.functions {
-            let start = fields.computed_length();
-            match function {
-                Function::Md5Sum => {
-                    let digest = Md5::digest(fields.bytes(value, line).unwrap_or_default());
-                    for byte in digest {
-                        fields.compute(&hexadecimal(byte));
-                    }
-                }
-                Function::MaskDigits => {
-                    for byte in fields.compute_copy(value, line) {
-                        if byte.is_ascii_digit() {
-                            *byte = b'.';
-                        }
-                    }
-                }
+    pub(crate) fn assign(&self, at: &mut Evaluation<'_>) {
+        let value = match &self.value {
+            PlannedValue::Plain { functions, field, text } => {
+                let span = field.map(|slot| at.fields.span(slot));
+                let value = span.filter(|it| *it != Span::Absent).unwrap_or(*text);
+                functions.iter().fold(value, |value, function| apply(*function, value, at))
             }
-            value = fields.computed_since(start);
-        }
-        fields.put(self.variable, value);
+            PlannedValue::Computed(expression) => at.text(expression).unwrap_or(Span::Absent),
+        };
+        at.fields.put(self.variable, value);
     }
 }
 
-fn hexadecimal(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
+/// DTail's functions.
+fn apply(function: Function, value: Span, at: &mut Evaluation<'_>) -> Span {
+    let start = at.fields.computed_length();
+    if function == Function::Md5Sum {
+        let digest = Md5::digest(at.bytes(value));
+        for byte in digest {
+            at.fields.compute(&hexadecimal(byte));
+        }
+    } else {
+        for byte in at.fields.compute_copy(value, at.line) {
+            if byte.is_ascii_digit() {
+                *byte = b'.';
+            }
+        }
+    }
+    at.fields.computed_since(start)
 }

@@ -60,6 +60,18 @@ impl ExactSum {
         }
     }
 
+    /// The float nearest to the exact sum, and the one nearest to what that lacks. They depend on
+    /// the sum alone, not on how it was made.
+    pub(crate) fn digits(&self) -> [f64; 2] {
+        let high = self.value();
+        if self.rest.is_empty() || !high.is_finite() {
+            return [high, 0.0];
+        }
+        let mut lower = self.clone();
+        lower.add(-high);
+        [high, lower.value()]
+    }
+
     fn add_to_rest(&mut self, term: f64) {
         let mut carried = term;
         let mut kept = 0;

@@ -80,6 +80,16 @@ impl ResultTable {
         self.ends.push(self.text.len());
     }
 
+    /// The same for a cell that is a number.
+    pub(crate) fn push_number(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push_cell(write);
+    }
+
+    /// The same for a cell that has no value.
+    pub(crate) fn push_missing(&mut self) {
+        self.push_cell(|_| {});
+    }
+
     /// Number of rows there are, including those that a limit leaves out of every rendering.
     pub fn rows(&self) -> usize {
         self.ends.len().checked_div(self.titles.len()).unwrap_or(0)

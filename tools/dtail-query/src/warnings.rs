@@ -1,8 +1,10 @@
 //! What is odd about a query though it can run, as far as the log format tells.
 
+use std::collections::HashSet;
+
 use crate::{
     format::{LogFormat, UserFormats},
-    query::{Aggregation, Condition, Operand, Query},
+    query::{Aggregation, AssignedValue, Output, Query},
     sample,
 };
 
@@ -12,14 +14,15 @@ pub(crate) fn of_query(query: &Query, default_format: &str) -> Vec<String> {
     let Ok(format) = LogFormat::choose(query, default_format, &UserFormats::default()) else {
         return warnings;
     };
-    let is_set = |name: &str| query.assignments.iter().any(|it| it.variable == name);
-    let mut seen: Vec<&str> = Vec::new();
+    let variables: HashSet<&str> =
+        query.assignments.iter().map(|it| it.variable.as_str()).collect();
+    let is_set = |name: &str| variables.contains(name);
+    let mut seen: HashSet<&str> = HashSet::new();
     for name in mentioned_fields(query) {
         let Some(bareword) = name.strip_prefix('$') else { continue };
-        if seen.contains(&name) || format.has_variable(name) || is_set(name) {
+        if is_set(name) || format.has_variable(name) || !seen.insert(name) {
             continue;
         }
-        seen.push(name);
         warnings.push(format!(
             "{} is not a known variable for log format \"{}\"; did you mean bareword {}?",
             shown(name),
@@ -27,19 +30,20 @@ pub(crate) fn of_query(query: &Query, default_format: &str) -> Vec<String> {
             shown(bareword)
         ));
     }
-    for name in condition_fields(query).filter(|name| is_set(name)) {
+    let mut conditions = Vec::new();
+    condition_fields(query, &mut conditions);
+    for name in conditions.into_iter().filter(|name| is_set(name)) {
         if !format.has_variable(name) {
             let name = shown(name);
             warnings.push(format!("{name} is unknown to where, which comes before set"));
         }
     }
-    if let Some(order) = &query.order
-        && query.selections.iter().any(|selection| {
-            selection.title == order.title && selection.aggregation == Aggregation::Last
-        })
-    {
-        let title = shown(&order.title);
-        warnings.push(format!("order has no effect: {title} is not a number"));
+    for order in &query.orders {
+        let Output::Aggregate(index) = order.value else { continue };
+        if query.aggregates[index].aggregation == Aggregation::Last && !order.by_text {
+            let title = shown(&order.title);
+            warnings.push(format!("order has no effect: {title} is not a number"));
+        }
     }
     warnings
 }
@@ -50,27 +54,27 @@ fn shown(name: &str) -> String {
     if quoted.len() == name.len() + 2 { name.to_owned() } else { quoted }
 }
 
-fn mentioned_fields(query: &Query) -> impl Iterator<Item = &str> {
-    let selected = query.selections.iter().map(|selection| selection.field.as_str());
-    let assigned = query.assignments.iter().filter(|it| !it.is_quoted).map(|it| it.source.as_str());
-    let grouped = query.group_by.iter().map(String::as_str);
-    selected.chain(condition_fields(query)).chain(assigned).chain(grouped)
-}
-
-fn condition_fields(query: &Query) -> impl Iterator<Item = &str> {
-    query
-        .conditions
-        .iter()
-        .flat_map(|condition| match condition {
-            Condition::Numbers { left, right, .. } => [field(left), field(right)],
-            Condition::Texts { left, right, .. } => [field(left), field(right)],
-        })
-        .flatten()
-}
-
-fn field<Literal>(operand: &Operand<Literal, String>) -> Option<&str> {
-    match operand {
-        Operand::Literal(_) => None,
-        Operand::Field(name) => Some(name),
+/// In the order in which DTail looks at them.
+fn mentioned_fields(query: &Query) -> Vec<&str> {
+    let mut names = Vec::new();
+    for aggregate in &query.aggregates {
+        aggregate.input.each_leaf(&mut |name| names.push(name.as_str()));
+        aggregate.time.iter().for_each(|it| it.each_leaf(&mut |name| names.push(name.as_str())));
     }
+    condition_fields(query, &mut names);
+    for assignment in &query.assignments {
+        match &assignment.value {
+            AssignedValue::Plain { source, is_quoted: false, .. } => names.push(source),
+            AssignedValue::Plain { .. } => {}
+            AssignedValue::Computed(tree) => tree.each_leaf(&mut |name| names.push(name.as_str())),
+        }
+    }
+    for key in &query.group_by {
+        key.each_leaf(&mut |name| names.push(name.as_str()));
+    }
+    names
+}
+
+fn condition_fields<'a>(query: &'a Query, names: &mut Vec<&'a str>) {
+    query.conditions.iter().for_each(|it| it.each_leaf(&mut |name| names.push(name.as_str())));
 }

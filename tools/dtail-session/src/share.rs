@@ -9,8 +9,8 @@ use dtail_search::lines;
 
 use crate::sieve::Sieve;
 
-/// Blocks of one source have numbers in its part of the sequence; there is room for 2 PB of them.
-const SOURCE_BITS: u32 = 33;
+/// Blocks of one source have numbers in its part of the sequence, which has room for 256 GB.
+const SOURCE_BITS: u32 = 20;
 
 /// Where a source comes in the order of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

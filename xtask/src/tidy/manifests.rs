@@ -49,7 +49,7 @@ const DIRECTIONS: [(&str, &[&str]); 18] = [
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
 const OWNERS: [(&str, &[&str]); 19] = [
-    ("regex", &["dtail-search", "dtail-query"]),
+    ("regex", &["dtail-query", "dtail-search"]),
     ("regex-automata", &["dtail-search"]),
     ("regex-syntax", &["dtail-search"]),
     ("aho-corasick", &["dtail-search"]),

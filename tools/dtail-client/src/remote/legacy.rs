@@ -80,6 +80,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             let why = LegacyError::Unsendable(why.to_owned());
             return Err(Failure::lasting(why.to_string()));
         }
+        if let Some(what) = active.query.as_ref().and_then(Query::beyond_dtail) {
+            let why = LegacyError::Unsendable(format!("which has no {what}"));
+            return Err(Failure::lasting(why.to_string()));
+        }
         for command in commands(&active.request, active.query.as_ref()) {
             let said = command.and_then(|command| {
                 encode_command(&command, &mut bytes).map_err(|err| err.to_string())

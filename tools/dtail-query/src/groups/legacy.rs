@@ -14,8 +14,12 @@ const LONGEST_VALUE: u64 = 1 << 20;
 
 impl Groups {
     /// The data of DTail's AGGREGATE messages, one call for each group:
-    /// `KEY∥SAMPLES∥title≔value∥…`. They are increments: the caller goes on with empty groups.
+    /// `KEY∥SAMPLES∥title≔value∥…`. They are increments: the caller goes on with empty groups. Of a
+    /// query that is [beyond DTail](Query::beyond_dtail) nothing is written.
     pub fn write_legacy(&self, query: &Query, emit: &mut dyn FnMut(&[u8])) {
+        if query.beyond_dtail().is_some() {
+            return;
+        }
         let mut data = Vec::new();
         for (index, group) in self.groups.iter().enumerate() {
             data.clear();
@@ -37,8 +41,8 @@ impl Groups {
         // length again. The value is not known any more, but anything as long will do.
         for (column, cell) in columns() {
             match cell {
-                Cell::Last(Some(last)) => put(data, &[column.title.as_bytes(), IS, last, END]),
-                Cell::Len(Some(length)) => {
+                Cell::Last(Some(last), _) => put(data, &[column.title.as_bytes(), IS, last, END]),
+                Cell::Len(Some(length), _) => {
                     put(data, &[column.title.as_bytes(), IS]);
                     let length = usize::try_from((*length).min(LONGEST_VALUE)).unwrap_or(0);
                     data.resize(data.len() + length, b'x');
@@ -51,9 +55,14 @@ impl Groups {
 
     /// Adds one group from the data of DTail's AGGREGATE message.
     pub fn read_legacy(&mut self, data: &[u8], query: &Query) -> Result<(), BadPartialResult> {
-        if self.groups.is_empty() {
-            self.columns = query.selections.iter().map(|column| column.aggregation).collect();
+        if query.beyond_dtail().is_some() {
+            return Err(BadPartialResult { reason: "it is of a query that DTail does not know" });
         }
+        if self.groups.is_empty() {
+            self.columns = query.cell_kinds();
+        }
+        self.arrivals += 1;
+        let arrival = self.arrivals;
         // DTail's clients drop them, too.
         let data: Vec<u8> = data.iter().copied().filter(|byte| *byte != b'\n').collect();
         let mut parts = split(&data, END);
@@ -76,7 +85,7 @@ impl Groups {
             .iter()
             .zip(values)
             .map(|(column, value)| {
-                value.map_or(Ok(Cell::new(*column)), |it| read(*column, it, samples))
+                value.map_or(Ok(Cell::new(*column)), |it| read(*column, it, samples, arrival))
             })
             .collect();
         let mut group_key = self.legacy_key(key, query);
@@ -89,7 +98,7 @@ impl Groups {
     fn legacy_key(&self, text: &[u8], query: &Query) -> GroupKey {
         let mut key = GroupKey::default();
         key.clear();
-        let fields = query.group_fields(self.strict).len();
+        let fields = query.group_keys(self.strict).len();
         let commas = text.iter().filter(|byte| **byte == b',').count();
         if fields == 0 {
             // One group of all lines, which DTail knows only as groups of its first column.
@@ -112,12 +121,17 @@ fn legacy_number(cell: &Cell) -> Option<String> {
         Cell::Count(count) => Some(count.to_string()),
         Cell::Sum(sum) | Cell::Avg { sum, .. } => Some(sum.value().to_string()),
         Cell::Min(extreme) | Cell::Max(extreme) => extreme.map(|extreme| extreme.to_string()),
-        Cell::Len(length) => length.map(|length| length.to_string()),
-        Cell::Last(_) => None,
+        Cell::Len(length, _) => length.map(|length| length.to_string()),
+        _ => None,
     }
 }
 
-fn read(column: Aggregation, value: &[u8], samples: u64) -> Result<Cell, BadPartialResult> {
+fn read(
+    column: Aggregation,
+    value: &[u8],
+    samples: u64,
+    arrival: u64,
+) -> Result<Cell, BadPartialResult> {
     let number = || number::parse(value).ok_or(BadPartialResult { reason: "a value is no number" });
     Ok(match column {
         Aggregation::Count => {
@@ -135,8 +149,10 @@ fn read(column: Aggregation, value: &[u8], samples: u64) -> Result<Cell, BadPart
         Aggregation::Avg => Cell::Avg { sum: ExactSum::of(number()?), terms: samples },
         Aggregation::Min => Cell::Min(Some(number()?)),
         Aggregation::Max => Cell::Max(Some(number()?)),
-        Aggregation::Last => Cell::Last(Some(value.to_vec())),
-        Aggregation::Len => Cell::Len(Some(value.len() as u64)),
+        Aggregation::Last => Cell::Last(Some(value.to_vec()), arrival),
+        Aggregation::Len => Cell::Len(Some(value.len() as u64), arrival),
+        // Refused before anything is read.
+        other => Cell::new(other),
     })
 }
 

@@ -10,12 +10,12 @@ use std::ops::ControlFlow;
 
 use super::{Group, Groups};
 use crate::{
-    cell::Cell,
+    cell::{Cell, Histogram, Moments, Rate, Sketch, TextSet},
     query::{Aggregation, Query},
     sum::ExactSum,
 };
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// More floats than a sum can have: each says at least one of the 2098 bits of an f64's range.
 const SUM_LIMIT: usize = 2_100;
@@ -63,8 +63,7 @@ impl Groups {
 
     /// What a piece begins with.
     pub(crate) fn header_of(query: &Query, strict: bool) -> Vec<u8> {
-        let columns: Vec<Aggregation> = query.selections.iter().map(|it| it.aggregation).collect();
-        header(&columns, strict)
+        header(&query.cell_kinds(), strict)
     }
 
     fn encode_group(&self, index: usize, group: &Group, out: &mut Vec<u8>) {
@@ -86,12 +85,12 @@ impl Groups {
 
     /// Reads one piece. `query` and `strict` are what the groups were aggregated by.
     pub fn decode(bytes: &[u8], query: &Query, strict: bool) -> Result<Groups, BadPartialResult> {
-        let columns: Vec<Aggregation> = query.selections.iter().map(|it| it.aggregation).collect();
+        let columns = query.cell_kinds();
         let rest =
             bytes.strip_prefix(header(&columns, strict).as_slice()).ok_or(BadPartialResult {
                 reason: "it is of another query, or of another version of DTail",
             })?;
-        let bounds = query.group_fields(strict).len().saturating_sub(1);
+        let bounds = query.group_keys(strict).len().saturating_sub(1);
         let bounds = if strict { 0 } else { bounds };
         let mut groups = Groups::with_columns(columns, strict);
         let mut fields = Fields { rest };
@@ -114,17 +113,33 @@ impl Groups {
 fn header(columns: &[Aggregation], strict: bool) -> Vec<u8> {
     let mut header = vec![VERSION, u8::from(strict)];
     put_length(columns.len(), &mut header);
-    header.extend(columns.iter().map(|column| match column {
-        Aggregation::Count => b'c',
-        Aggregation::Sum => b's',
-        Aggregation::Min => b'n',
-        Aggregation::Max => b'x',
-        Aggregation::Avg => b'a',
-        Aggregation::Last => b'l',
-        Aggregation::Len => b'L',
-        Aggregation::Percentage => b'%',
-        Aggregation::Percentile => b'r',
-    }));
+    for column in columns {
+        let letter = match column {
+            Aggregation::Count => b'c',
+            Aggregation::Sum => b's',
+            Aggregation::Min => b'n',
+            Aggregation::Max => b'x',
+            Aggregation::Avg => b'a',
+            Aggregation::Last => b'l',
+            Aggregation::Len => b'L',
+            Aggregation::Percentage => b'%',
+            Aggregation::Percentile => b'r',
+            Aggregation::First => b'f',
+            Aggregation::CountDistinct => b'd',
+            Aggregation::Quantile(_) => b'q',
+            Aggregation::Variance => b'v',
+            Aggregation::Deviation => b'D',
+            Aggregation::Rate => b'R',
+            Aggregation::Histogram(None) => b'h',
+            Aggregation::Histogram(Some(_)) => b'H',
+        };
+        header.push(letter);
+        match column {
+            Aggregation::Quantile(share) => header.extend_from_slice(&share.0.to_le_bytes()),
+            Aggregation::Histogram(Some(width)) => header.extend_from_slice(&width.0.to_le_bytes()),
+            _ => {}
+        }
+    }
     header
 }
 
@@ -145,14 +160,63 @@ fn encode_cell(cell: &Cell, out: &mut Vec<u8>) {
             out.push(u8::from(extreme.is_some()));
             out.extend_from_slice(&extreme.unwrap_or(0.0).to_le_bytes());
         }
-        Cell::Last(last) => {
-            put_length(last.as_ref().map_or(0, |last| last.len() + 1), out);
-            out.extend_from_slice(last.as_deref().unwrap_or_default());
+        Cell::Last(text, moment) | Cell::First(text, moment) => {
+            put_length(text.as_ref().map_or(0, |text| text.len() + 1), out);
+            out.extend_from_slice(text.as_deref().unwrap_or_default());
+            out.extend_from_slice(&moment.to_le_bytes());
         }
-        Cell::Len(length) => {
+        Cell::Len(length, moment) => {
             out.push(u8::from(length.is_some()));
             out.extend_from_slice(&length.unwrap_or(0).to_le_bytes());
+            out.extend_from_slice(&moment.to_le_bytes());
         }
+        Cell::CountDistinct(texts) => {
+            put_length(texts.as_ref().map_or(0, |texts| texts.len()), out);
+            for text in texts.iter().flat_map(|texts| texts.iter()) {
+                put_length(text.len(), out);
+                out.extend_from_slice(text);
+            }
+        }
+        Cell::Quantile(sketch, _) => encode_sketch(sketch.as_deref(), out),
+        Cell::Variance(moments) | Cell::Deviation(moments) => {
+            let nothing = Moments::default();
+            let moments = moments.as_deref().unwrap_or(&nothing);
+            out.extend_from_slice(&moments.terms.to_le_bytes());
+            encode_sum(&moments.sum, out);
+            encode_sum(&moments.squares, out);
+        }
+        Cell::Rate(rate) => {
+            out.push(u8::from(rate.is_some()));
+            if let Some(rate) = rate {
+                out.extend_from_slice(&rate.first.to_le_bytes());
+                out.extend_from_slice(&rate.last.to_le_bytes());
+                encode_sum(&rate.sum, out);
+            }
+        }
+        Cell::Histogram(histogram, _) => {
+            let buckets = histogram.as_deref().map_or(&[][..], |it| it.buckets.as_slice());
+            put_length(buckets.len(), out);
+            for (bucket, count) in buckets {
+                out.extend_from_slice(&bucket.to_le_bytes());
+                out.extend_from_slice(&count.to_le_bytes());
+            }
+        }
+    }
+}
+
+/// A sketch without bins is none.
+fn encode_sketch(sketch: Option<&Sketch>, out: &mut Vec<u8>) {
+    let nothing = Sketch::default();
+    let (min, max, bins) = sketch.unwrap_or(&nothing).parts();
+    put_length(bins.len(), out);
+    if bins.is_empty() {
+        return;
+    }
+    out.extend_from_slice(&min.to_le_bytes());
+    out.extend_from_slice(&max.to_le_bytes());
+    for (bin, count) in bins {
+        out.extend_from_slice(&bin.to_le_bytes());
+        out.extend_from_slice(&count.to_le_bytes());
     }
 }
 
@@ -226,12 +290,77 @@ impl<'a> Fields<'a> {
             }
             Aggregation::Min => Cell::Min(self.option(Fields::float)?),
             Aggregation::Max => Cell::Max(self.option(Fields::float)?),
-            Aggregation::Last => Cell::Last(match self.length()?.checked_sub(1) {
-                None => None,
-                Some(length) => Some(self.bytes(length)?.to_vec()),
-            }),
-            Aggregation::Len => Cell::Len(self.option(Fields::number)?),
+            Aggregation::Last => Cell::Last(self.text()?, self.number()?),
+            Aggregation::First => Cell::First(self.text()?, self.number()?),
+            Aggregation::Len => Cell::Len(self.option(Fields::number)?, self.number()?),
+            Aggregation::CountDistinct => Cell::CountDistinct(self.texts()?),
+            Aggregation::Quantile(share) => Cell::Quantile(self.sketch()?, share),
+            Aggregation::Variance => Cell::Variance(self.moments()?),
+            Aggregation::Deviation => Cell::Deviation(self.moments()?),
+            Aggregation::Rate => Cell::Rate(self.rate()?),
+            Aggregation::Histogram(width) => Cell::Histogram(self.histogram()?, width),
         })
+    }
+
+    fn text(&mut self) -> Result<Option<Vec<u8>>, BadPartialResult> {
+        Ok(match self.length()?.checked_sub(1) {
+            None => None,
+            Some(length) => Some(self.bytes(length)?.to_vec()),
+        })
+    }
+
+    fn texts(&mut self) -> Result<Option<Box<TextSet>>, BadPartialResult> {
+        let count = self.length()?;
+        let mut texts = None;
+        for _ in 0..count {
+            let length = self.length()?;
+            let text = self.bytes(length)?;
+            texts.get_or_insert_with(Box::<TextSet>::default).add(text);
+        }
+        Ok(texts)
+    }
+
+    fn sketch(&mut self) -> Result<Option<Box<Sketch>>, BadPartialResult> {
+        let count = self.length()?;
+        if count == 0 {
+            return Ok(None);
+        }
+        let (min, max) = (self.float()?, self.float()?);
+        let mut bins = Vec::new();
+        for _ in 0..count {
+            bins.push((i32::from_le_bytes(self.array()?), self.number()?));
+        }
+        let sketch = Sketch::of_parts(min, max, bins);
+        let wrong = BadPartialResult { reason: "its bins are those of no sketch" };
+        sketch.map(|sketch| Some(Box::new(sketch))).ok_or(wrong)
+    }
+
+    fn moments(&mut self) -> Result<Option<Box<Moments>>, BadPartialResult> {
+        let terms = self.number()?;
+        let (sum, squares) = (self.sum()?, self.sum()?);
+        Ok((terms > 0).then(|| Box::new(Moments { terms, sum, squares })))
+    }
+
+    fn rate(&mut self) -> Result<Option<Box<Rate>>, BadPartialResult> {
+        match self.array()? {
+            [0] => Ok(None),
+            [1] => {
+                let (first, last) = (self.float()?, self.float()?);
+                Ok(Some(Box::new(Rate { first, last, sum: self.sum()? })))
+            }
+            [_] => Err(BadPartialResult { reason: "a flag is neither 0 nor 1" }),
+        }
+    }
+
+    fn histogram(&mut self) -> Result<Option<Box<Histogram>>, BadPartialResult> {
+        let count = self.length()?;
+        let mut buckets = Vec::new();
+        for _ in 0..count {
+            buckets.push((i64::from_le_bytes(self.array()?), self.number()?));
+        }
+        let wrong = BadPartialResult { reason: "its buckets are those of no histogram" };
+        let histogram = Histogram::of_parts(buckets).ok_or(wrong)?;
+        Ok((count > 0).then(|| Box::new(histogram)))
     }
 
     fn option<T>(

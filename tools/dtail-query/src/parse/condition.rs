@@ -1,113 +1,64 @@
-//! The `where` clause: comparisons of numbers or texts, all of which must hold.
+//! The clauses of conditions: `where`, on lines, and `having`, on groups.
 
-use super::{Clause, err, found};
+use super::{
+    Clause, Names,
+    leaf::{self, Leaf},
+    operator,
+    parser::{Mode, Parser},
+};
 use crate::{
-    lex::{Token, TokenKind},
-    number,
-    query::{Condition, NumberOperator, Operand, QueryError, TextOperator},
+    expression::{Condition, Expression},
+    lex,
+    query::{Output, QueryError, Selection},
 };
 
-enum Operator {
-    Number(NumberOperator),
-    Text(TextOperator, /* is_negated */ bool),
-}
-
-pub(super) fn conditions(clause: &Clause<'_>) -> Result<Vec<Condition<String>>, QueryError> {
-    let mut conditions = Vec::new();
-    let mut rest = clause.words;
-    loop {
-        while let [first, following @ ..] = rest
-            && first.is_word("and")
-        {
-            rest = following;
-        }
-        match rest {
-            [] => break,
-            [left, operator, right, following @ ..] => {
-                conditions.push(condition(left, operator, right)?);
-                rest = following;
-            }
-            [left, ..] => {
-                return err(format!(
-                    "incomplete condition after the {} (expected: field operator value)",
-                    found(left)
-                ));
-            }
-        }
-    }
-    if conditions.is_empty() {
-        return err(format!("{} needs a condition", clause.place()));
-    }
-    Ok(conditions)
-}
-
-fn condition(
-    left: &Token,
-    operator: &Token,
-    right: &Token,
-) -> Result<Condition<String>, QueryError> {
-    Ok(match known_operator(operator)? {
-        Operator::Number(known) => Condition::Numbers {
-            left: number_operand(left, operator)?,
-            operator: known,
-            right: number_operand(right, operator)?,
-        },
-        Operator::Text(known, is_negated) => Condition::Texts {
-            left: text_operand(left),
-            operator: known,
-            is_negated,
-            right: text_operand(right),
-        },
+/// The conditions of `where`, all of which must hold.
+pub(super) fn conditions(
+    clause: &Clause<'_>,
+    names: &mut Names,
+) -> Result<Vec<Condition<String>>, QueryError> {
+    let condition = parsed(clause, names, false)?;
+    Ok(match leaf::condition_over_fields(&condition) {
+        Condition::All(parts) => parts,
+        one => vec![one],
     })
 }
 
-fn known_operator(word: &Token) -> Result<Operator, QueryError> {
-    use NumberOperator as Number;
-    use TextOperator as Text;
-    let name = word.text.to_ascii_lowercase();
-    Ok(match name.as_str() {
-        _ if word.kind != TokenKind::Word => return unknown_operator(word),
-        "==" => Operator::Number(Number::Equal),
-        "!=" => Operator::Number(Number::NotEqual),
-        "<" => Operator::Number(Number::Less),
-        "<=" | "=<" => Operator::Number(Number::LessOrEqual),
-        ">" => Operator::Number(Number::Greater),
-        ">=" | "=>" => Operator::Number(Number::GreaterOrEqual),
-        "eq" => Operator::Text(Text::Equal, false),
-        "ne" => Operator::Text(Text::Equal, true),
-        "contains" => Operator::Text(Text::Contains, false),
-        "ncontains" | "lacks" => Operator::Text(Text::Contains, true),
-        "hasprefix" => Operator::Text(Text::HasPrefix, false),
-        "nhasprefix" => Operator::Text(Text::HasPrefix, true),
-        "hassuffix" => Operator::Text(Text::HasSuffix, false),
-        "nhassuffix" => Operator::Text(Text::HasSuffix, true),
-        _ => return unknown_operator(word),
-    })
+/// The condition of `having`. A name is that of a column, else a field of the last line.
+pub(super) fn having(
+    clause: &Clause<'_>,
+    selections: &[Selection],
+    names: &mut Names,
+) -> Result<Condition<usize>, QueryError> {
+    let condition = parsed(clause, names, true)?;
+    Ok(condition.grow(&mut |leaf| column_or_aggregate(leaf, selections, names)))
 }
 
-fn unknown_operator(word: &Token) -> Result<Operator, QueryError> {
-    err(format!(
-        "expected an operator, not the {} (numbers: == != < <= > >=, texts: eq ne contains lacks \
-         hasprefix nhasprefix hassuffix nhassuffix)",
-        found(word)
-    ))
-}
-
-fn number_operand(word: &Token, operator: &Token) -> Result<Operand<f64, String>, QueryError> {
-    match (word.kind, number::parse(word.text.as_bytes())) {
-        (TokenKind::Quoted, _) => err(format!(
-            "{} compares numbers, not the {} (texts are compared by eq, ne, contains, …)",
-            operator.text,
-            found(word)
-        )),
-        (TokenKind::Word, Some(literal)) => Ok(Operand::Literal(literal)),
-        _ => Ok(Operand::Field(word.text.clone())),
+/// The column of this name, or what is collected of the lines.
+pub(super) fn column_or_aggregate(
+    leaf: &Leaf,
+    selections: &[Selection],
+    names: &mut Names,
+) -> Expression<usize> {
+    let Leaf::Field(name) = leaf else { return Expression::Field(names.aggregate_of(leaf)) };
+    match selections.iter().find(|it| it.title == *name).map(|it| &it.value) {
+        Some(Output::Aggregate(index)) => Expression::Field(*index),
+        Some(Output::Computed(computed)) => computed.clone(),
+        None => Expression::Field(names.aggregate_of(leaf)),
     }
 }
 
-fn text_operand(word: &Token) -> Operand<Box<[u8]>, String> {
-    match word.kind {
-        TokenKind::Quoted => Operand::Literal(word.text.as_bytes().into()),
-        TokenKind::Word | TokenKind::Escaped => Operand::Field(word.text.clone()),
+fn parsed(
+    clause: &Clause<'_>,
+    names: &mut Names,
+    aggregates: bool,
+) -> Result<Condition<Leaf>, QueryError> {
+    let pieces = operator::unglued(lex::pieces(clause.words));
+    let mode = Mode { conditions: true, rows_of_conditions: true, aggregates };
+    let mut parser = Parser { text: clause.text, pieces: &pieces, next: 0, mode, names, depth: 0 };
+    parser.skip_and();
+    if parser.peek().is_none() {
+        return clause.err("needs a condition");
     }
+    parser.condition()
 }

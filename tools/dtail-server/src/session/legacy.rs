@@ -252,6 +252,10 @@ impl Talk<'_> {
             Ok(query) => query,
             Err(err) => return self.refuse(&request, &err.to_string()).await,
         };
+        if let Some(what) = query.as_ref().and_then(Query::beyond_dtail) {
+            let text = format!("protocol 4.1 has no {what}; use a client of this version");
+            return self.refuse(&request, &text).await;
+        }
         if let Some(text) = costs::refusal(&request) {
             return self.refuse(&request, &text).await;
         }

@@ -1,0 +1,180 @@
+//! Quantiles of any number of values in little memory: counts of logarithmic bins, after DDSketch
+//! (Masson, Rim, Lee 2019), but never collapsed. So the bins do not depend on the order of values
+//! or of merging, and every quantile is within [`ERROR`] of a value of its rank.
+//!
+//! Our own and not a crate's, since it must say what memory it takes, come from foreign bytes
+//! within a bound, and never collapse.
+
+use crate::memory::heap_of;
+
+/// The relative error of a quantile.
+const ERROR: f64 = 0.005;
+
+/// The logarithm of (1 + ERROR) / (1 - ERROR), the ratio of one bin to the next.
+const LOG_RATIO: f64 = 0.010_000_083_334_583_4;
+
+/// More than the number of any bin of numbers below 1, so that all bins of numbers above 0 are.
+const OFFSET: i32 = 80_000;
+/// The bin of infinity.
+const INFINITE: i32 = 200_000;
+
+/// NaN is left out of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sketch {
+    /// Bins that have values, in the order of these. Those below 0 are of numbers below 0.
+    bins: Vec<(i32, u64)>,
+    min: f64,
+    max: f64,
+}
+
+impl Default for Sketch {
+    fn default() -> Sketch {
+        Sketch { bins: Vec::new(), min: f64::INFINITY, max: f64::NEG_INFINITY }
+    }
+}
+
+impl Sketch {
+    pub(crate) fn add(&mut self, number: f64) {
+        if number.is_nan() {
+            return;
+        }
+        self.min = self.min.min(number);
+        self.max = self.max.max(number);
+        self.add_to_bin(bin_of(number), 1);
+    }
+
+    fn add_to_bin(&mut self, bin: i32, count: u64) {
+        match self.bins.binary_search_by_key(&bin, |(bin, _)| *bin) {
+            Ok(index) => {
+                let (_, known) = &mut self.bins[index];
+                *known = known.saturating_add(count);
+            }
+            Err(index) => self.bins.insert(index, (bin, count)),
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Sketch) {
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        for &(bin, count) in &other.bins {
+            self.add_to_bin(bin, count);
+        }
+    }
+
+    /// A value of which this fraction of all values is not above, as near as can be told.
+    pub(crate) fn quantile(&self, fraction: f64) -> Option<f64> {
+        let total = self.bins.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+        // Counts beyond the precision of floats are far beyond what anybody counts.
+        let rank = (fraction * total.checked_sub(1)? as f64).floor() as u64;
+        let mut below = 0_u64;
+        for &(bin, count) in &self.bins {
+            below = below.saturating_add(count);
+            if below > rank {
+                return Some(middle_of(bin).clamp(self.min, self.max));
+            }
+        }
+        Some(self.max)
+    }
+
+    pub(crate) fn heap(&self) -> usize {
+        heap_of(self.bins.capacity() * size_of::<(i32, u64)>())
+    }
+
+    /// The least and the largest value, and the bins.
+    pub(crate) fn parts(&self) -> (f64, f64, &[(i32, u64)]) {
+        (self.min, self.max, &self.bins)
+    }
+
+    /// A sketch of foreign parts, if they can be those of one.
+    pub(crate) fn of_parts(min: f64, max: f64, bins: Vec<(i32, u64)>) -> Option<Sketch> {
+        let is_sorted = bins.is_sorted_by(|left, right| left.0 < right.0);
+        let are_bins = bins.iter().all(|(bin, count)| bin.abs() <= INFINITE && *count > 0);
+        (is_sorted && are_bins && !bins.is_empty() && min <= max).then_some(Sketch {
+            bins,
+            min,
+            max,
+        })
+    }
+}
+
+fn bin_of(number: f64) -> i32 {
+    if number == 0.0 {
+        return 0;
+    }
+    let size = number.abs();
+    let bin = if size == f64::INFINITY {
+        INFINITE
+    } else {
+        // The logarithm of a float is between -745 and 710.
+        OFFSET + (size.ln() / LOG_RATIO).ceil() as i32
+    };
+    if number < 0.0 { -bin } else { bin }
+}
+
+/// The number that all numbers of a bin are within [`ERROR`] of.
+fn middle_of(bin: i32) -> f64 {
+    match bin.abs() {
+        0 => 0.0,
+        INFINITE => f64::INFINITY * f64::from(bin.signum()),
+        size => {
+            let upper = f64::from(size - OFFSET) * LOG_RATIO;
+            f64::from(bin.signum()) * (upper.exp() * (1.0 - ERROR))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    #[test]
+    fn the_ratio_is_that_of_the_error() {
+        assert!((((1.0 + ERROR) / (1.0 - ERROR)).ln() - LOG_RATIO).abs() < 1e-15);
+    }
+
+    #[test]
+    fn quantiles_are_within_the_error_whatever_the_order() {
+        let mut random = Random::new(17);
+        for round in 0..200 {
+            let mut numbers: Vec<f64> = (0..1 + random.below(500))
+                .map(|_| {
+                    let digits = random.below(2001) as f64 - if round % 2 == 0 { 0.0 } else { 1e3 };
+                    digits * 10_f64.powi(random.below(round / 3 + 1) as i32 - round as i32 / 6)
+                })
+                .collect();
+            let mut whole = Sketch::default();
+            numbers.iter().for_each(|it| whole.add(*it));
+            let (left, right) = numbers.split_at(random.below(numbers.len()));
+            let mut merged = Sketch::default();
+            let mut other = Sketch::default();
+            right.iter().rev().for_each(|it| merged.add(*it));
+            left.iter().for_each(|it| other.add(*it));
+            merged.merge(&other);
+            assert_eq!(merged, whole);
+            numbers.sort_unstable_by(f64::total_cmp);
+            for percent in [0.0, 1.0, 25.0, 50.0, 90.0, 99.9, 100.0] {
+                let rank = (percent / 100.0 * (numbers.len() - 1) as f64).floor() as usize;
+                let exact = numbers[rank];
+                let told = whole.quantile(percent / 100.0).unwrap();
+                let error = (told - exact).abs();
+                assert!(error <= ERROR * 1.000_001 * exact.abs(), "{told} for {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range_of_floats_have_bins() {
+        let mut sketch = Sketch::default();
+        for number in
+            [f64::MIN_POSITIVE, 5e-324, f64::MAX, -f64::MAX, f64::INFINITY, f64::NAN, -0.0]
+        {
+            sketch.add(number);
+        }
+        assert_eq!(sketch.bins.len(), 6);
+        assert!(sketch.bins.iter().all(|(bin, _)| bin.abs() <= INFINITE));
+        assert_eq!(sketch.quantile(1.0), Some(f64::INFINITY));
+        assert_eq!(sketch.quantile(0.0).map(|it| it < -1.7e308), Some(true));
+        assert_eq!(Sketch::default().quantile(0.5), None);
+    }
+}
