@@ -13,7 +13,7 @@ use dtail_process::environment;
 use dtail_process::host::{HostName, LocalZone};
 use dtail_process::log::{Level, LogFile, Logger, Rotation};
 use dtail_protocol::{Context, FollowFrom, Mode, Request};
-use dtail_query::{HostFacts, Query, TableStyle};
+use dtail_query::{HostFacts, Query, TableStyle, UserFormats};
 
 use crate::arguments::{ColorChoice, CommonArgs, FollowArgs, QueryArgs, SearchArgs, StartArg};
 use crate::diagnostics::{Diagnostics, Hidden, Voice};
@@ -198,6 +198,7 @@ fn settings(
         host: if has_query { host_facts() } else { HostFacts::default() },
         max_line_length,
         default_log_format: default_log_format.unwrap_or_else(|| "default".to_owned()),
+        user_formats: UserFormats::new(config.log_formats.iter().cloned()),
         max_glob_targets: config.max_glob_targets.unwrap_or(MAX_GLOB_TARGETS),
         strict,
         access: access(config, user)?,

@@ -45,6 +45,8 @@ pub struct Config {
     pub log_level: Option<Level>,
     /// `Common.LogRotation`.
     pub log_rotation: Option<String>,
+    /// Ours: `Common.LogFormats`, names of log formats and their expressions.
+    pub log_formats: Vec<(String, String)>,
     /// `Server.MapreduceLogFormat`.
     pub mapreduce_log_format: Option<String>,
     /// `Server.MaxLineLength` in bytes, above 0.
@@ -131,6 +133,7 @@ impl Config {
             logger: common.parsed("Logger")?,
             log_level: common.parsed("LogLevel")?,
             log_rotation: common.text("LogRotation")?.map(str::to_owned),
+            log_formats: log_formats(&common)?,
             mapreduce_log_format: server.text("MapreduceLogFormat")?.map(str::to_owned),
             max_line_length: server.size("MaxLineLength")?,
             max_glob_targets: server.size("MaxGlobTargets")?,
@@ -145,6 +148,15 @@ fn default_path() -> Option<PathBuf> {
         .iter()
         .map(|name| home.join(name))
         .find(|path| path.exists())
+}
+
+fn log_formats(common: &Section) -> Result<Vec<(String, String)>, Problem> {
+    let formats = common.section("LogFormats")?;
+    let format = |name: &str| {
+        let expression = formats.text(name)?.unwrap_or_default();
+        Ok((name.to_owned(), expression.to_owned()))
+    };
+    formats.keys().map(format).collect()
 }
 
 fn term_colors(client: &Section) -> Result<Vec<TermColor>, Problem> {

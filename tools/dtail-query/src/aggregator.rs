@@ -63,9 +63,8 @@ impl Aggregator {
     /// Plans the query for one log format. `strict` reproduces DTail's numbers exactly: averages
     /// over all lines of a group, extremes that a part without values pulls to 0, rounded sums,
     /// grouping by the first column, CSV without quotes.
-    #[expect(clippy::needless_pass_by_value, reason = "an aggregator outlives what it is made of")]
     pub fn new(query: Arc<Query>, format: LogFormat, host: HostFacts, strict: bool) -> Aggregator {
-        let (plan, fields) = Plan::new(&query, format, &host, strict);
+        let (plan, fields) = Plan::new(&query, &format, &host, strict);
         let columns = query.cell_kinds();
         Aggregator {
             format,
@@ -87,7 +86,7 @@ impl Aggregator {
     pub fn clone_empty(&self) -> Aggregator {
         Aggregator {
             plan: self.plan.clone(),
-            format: self.format,
+            format: self.format.clone(),
             strict: self.strict,
             query: Arc::clone(&self.query),
             line_filter: self.line_filter.clone(),
@@ -105,11 +104,26 @@ impl Aggregator {
     /// aggregates them; `first`, `last` and `len` go by it.
     pub fn begin_block(&mut self, sequence: u64) {
         self.moment = sequence.min(LAST_BLOCK) << PART_BITS;
+        self.complaints.begin_block(sequence);
     }
 
     /// A new source begins: the next line of a CSV source is its header.
     pub fn start_source(&mut self) {
         self.plan.reader.start_source();
+    }
+
+    /// A new source begins, of which the header was read elsewhere. Formats without one pay no
+    /// attention.
+    pub fn start_source_with(&mut self, header: &[u8]) {
+        self.plan.reader.start_source();
+        if self.format.has_header() {
+            self.plan.reader.read(header, &mut self.fields);
+        }
+    }
+
+    /// Bytes that the groups hold, roughly.
+    pub fn memory(&self) -> usize {
+        self.groups.memory()
     }
 
     /// Takes in one line, without its newline, that [`Aggregator::line_filter`] lets through.
@@ -193,9 +207,14 @@ impl Aggregator {
         self.groups.take()
     }
 
+    /// Takes over what another thread's aggregator of the same query would complain about.
+    pub fn absorb_complaints(&mut self, other: &mut Aggregator) {
+        self.complaints.absorb(&mut other.complaints);
+    }
+
     /// What could not be used since the last call, counted: one line each, a bounded number.
     pub fn take_warnings(&mut self) -> Vec<String> {
-        self.complaints.take(&self.fields, self.format)
+        self.complaints.take(&self.fields, &self.format)
     }
 
     /// The literal bytes a line must contain to belong to the query's table. `None`: every line.

@@ -18,7 +18,7 @@ pub(crate) enum Span {
     Scratch(usize, usize),
 }
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Fields {
     names: Vec<Box<[u8]>>,
     spans: Vec<Span>,
@@ -77,11 +77,18 @@ impl Fields {
     }
 
     /// Forgets the values of the line before.
+    #[inline]
     pub(crate) fn begin_line(&mut self) {
         self.spans.copy_from_slice(&self.initial);
         self.scratch.clear();
     }
 
+    /// Whether every line has the slot, and the same value in it.
+    pub(crate) fn is_constant(&self, slot: Slot) -> bool {
+        self.initial[slot] != Span::Absent
+    }
+
+    #[inline]
     pub(crate) fn put(&mut self, slot: Slot, span: Span) {
         self.spans[slot] = span;
     }
@@ -95,10 +102,12 @@ impl Fields {
     }
 
     /// The value of a slot. `line` must be the line that was read.
+    #[inline]
     pub(crate) fn get<'a>(&'a self, slot: Slot, line: &'a [u8]) -> Option<&'a [u8]> {
         self.bytes(self.spans[slot], line)
     }
 
+    #[inline]
     pub(crate) fn bytes<'a>(&'a self, span: Span, line: &'a [u8]) -> Option<&'a [u8]> {
         match span {
             Span::Absent => None,

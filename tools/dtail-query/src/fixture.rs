@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Aggregator, Groups, HostFacts, LogFormat, Query};
+use crate::{Aggregator, Groups, HostFacts, LogFormat, Query, UserFormats};
 
 /// DTail's own example of a line, with other values.
 pub(crate) fn stats(goroutines: &str, fields: &str) -> String {
@@ -13,7 +13,7 @@ pub(crate) fn stats(goroutines: &str, fields: &str) -> String {
 
 pub(crate) fn aggregator(query: &str, strict: bool) -> (Arc<Query>, Aggregator) {
     let query = Arc::new(Query::parse(query).unwrap());
-    let format = LogFormat::choose(&query, "default").unwrap();
+    let format = LogFormat::choose(&query, "default", &UserFormats::default()).unwrap();
     let host = HostFacts {
         hostname: "host.example".to_owned(),
         timezone: "CEST".to_owned(),

@@ -3,7 +3,7 @@
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use crate::{Aggregator, Groups, HostFacts, LogFormat, Query};
+use crate::{Aggregator, Groups, HostFacts, LogFormat, Query, UserFormats};
 
 /// Every aggregation that DTail does not have.
 pub(crate) const BEYOND_DTAIL: &str = "select g,count(distinct y),first(y),median(x),percentile(x, 99),stddev(x),variance(x),\
@@ -22,7 +22,9 @@ pub fn queries(data: &[u8]) {
     };
     query.warnings("default");
     query.beyond_dtail();
-    let Ok(format) = LogFormat::choose(&query, "generickv") else { return };
+    let Ok(format) = LogFormat::choose(&query, "generickv", &UserFormats::default()) else {
+        return;
+    };
     assert!(query.explain(&format).iter().all(|line| !line.contains('\n')));
     let mut aggregator = Aggregator::new(Arc::clone(&query), format, HostFacts::default(), false);
     let required = aggregator.required_literals();
@@ -83,4 +85,48 @@ fn travel(groups: &Groups, query: &Query, strict: bool) -> Groups {
     });
     assert!(flow.is_continue());
     travelled
+}
+
+/// Reads bytes as lines of a log format, which the first byte may vary. Whatever they are, each is
+/// counted or complained about in bounded words, and what was split over two readers is the same.
+pub fn lines(format: &str, data: &[u8]) {
+    const FIELDS: &str = "select count($line),sum(a),last(a.b),max(status),last(message) \
+                          group by a,$time,host,path logformat";
+    let formats = UserFormats::new([(
+        "named".to_owned(),
+        "^(?P<time>\\S+) (?P<host>[^ =]+)(?: a=(?P<a>\\d*))?".to_owned(),
+    )]);
+    let Ok(query) = Query::parse(&format!("{FIELDS} {format}")) else { return };
+    let Ok(format) = LogFormat::choose(&query, "default", &formats) else { return };
+    let [flags, data @ ..] = data else { return };
+    let (query, host) = (Arc::new(query), HostFacts::default());
+    let mut whole = Aggregator::new(Arc::clone(&query), format.clone(), host, false);
+    let mut parts = [whole.clone_empty(), whole.clone_empty()];
+    let mut lines = data.split(|&byte| byte == b'\n');
+    whole.start_source();
+    if format.has_header() {
+        let header = lines.next().unwrap_or_default();
+        // A blank line is none.
+        if header.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        whole.start_source_with(header);
+        parts.iter_mut().for_each(|part| part.start_source_with(header));
+    }
+    for (index, line) in lines.enumerate() {
+        format.fields_of(line);
+        whole.begin_block(index as u64);
+        whole.line(line);
+        let part = &mut parts[usize::from(index % 3 < usize::from(flags % 4))];
+        part.begin_block(index as u64);
+        part.line(line);
+    }
+    let [mut one, mut other] = parts;
+    one.absorb_complaints(&mut other);
+    let complaints = whole.take_warnings();
+    assert!(complaints.iter().all(|it| it.len() < 1000 && !it.contains('\n')));
+    assert_eq!(complaints, one.take_warnings());
+    let mut merged = one.take();
+    merged.merge(other.take());
+    assert_eq!(merged.len(), whole.take().len());
 }

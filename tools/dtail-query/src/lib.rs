@@ -39,7 +39,7 @@ mod table;
 mod warnings;
 
 pub use aggregator::{Aggregator, HostFacts};
-pub use format::{LogFormat, UnknownFormat};
+pub use format::{BadFormat, LogFormat, UnknownFormat, UserFormat, UserFormats};
 pub use groups::{BadPartialResult, Groups};
 pub use query::{Outfile, Query, QueryError};
 pub use table::{Paint, ResultTable, TableStyle};

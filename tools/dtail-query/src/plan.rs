@@ -47,7 +47,7 @@ pub(crate) enum Input {
 impl Plan {
     pub(crate) fn new(
         query: &Query,
-        format: LogFormat,
+        format: &LogFormat,
         host: &HostFacts,
         strict: bool,
     ) -> (Plan, Fields) {

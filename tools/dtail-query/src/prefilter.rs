@@ -80,7 +80,7 @@ impl Filter<'_> {
 
     /// One of these a line must have whose field has this text in it.
     fn literal(&self, field: &str, text: &[u8]) -> Option<Vec<Vec<u8>>> {
-        if text.is_empty() || !is_of_the_line(field) {
+        if text.is_empty() || !is_of_the_line(field) || !self.format.takes_from_line(field, text) {
             return None;
         }
         if self.format.is_verbatim() {

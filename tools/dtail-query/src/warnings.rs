@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::{
-    format::LogFormat,
+    format::{LogFormat, UserFormats},
     query::{Aggregation, AssignedValue, Output, Query},
     sample,
 };
@@ -11,7 +11,9 @@ use crate::{
 /// One line each, without prefix.
 pub(crate) fn of_query(query: &Query, default_format: &str) -> Vec<String> {
     let mut warnings = query.oddities.clone();
-    let Ok(format) = LogFormat::choose(query, default_format) else { return warnings };
+    let Ok(format) = LogFormat::choose(query, default_format, &UserFormats::default()) else {
+        return warnings;
+    };
     let variables: HashSet<&str> =
         query.assignments.iter().map(|it| it.variable.as_str()).collect();
     let is_set = |name: &str| variables.contains(name);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use dtail_process::config::{Config, JobKeys, PermissionKeys};
 use dtail_process::environment;
 use dtail_protocol::frame::BLOCK_LIMIT;
+use dtail_query::UserFormats;
 use dtail_session::{Access, Permissions, Permits};
 
 use crate::jobs::Job;
@@ -25,6 +26,8 @@ pub(crate) struct Rules {
     pub(crate) host_key_file: PathBuf,
     pub(crate) auth_keys: Option<AuthKeyLimits>,
     pub(crate) log_format: String,
+    /// Log formats of the operator's own.
+    pub(crate) user_formats: UserFormats,
     /// Files read at once.
     pub(crate) cats: Arc<Permits>,
     /// Requests that follow at once.
@@ -74,6 +77,8 @@ impl Rules {
             max_per_user: keys.auth_key_max_per_user.unwrap_or(5),
         });
         let log_format = config.mapreduce_log_format.clone().filter(|name| !name.is_empty());
+        let user_formats = UserFormats::new(config.log_formats.iter().cloned());
+        user_formats.check().map_err(|err| format!("Common.LogFormats: {err}"))?;
         let cache_dir = config.cache_dir.clone().unwrap_or_else(|| PathBuf::from("cache"));
         let host_key_file = host_key_file(config, &cache_dir);
         let (default_access, access) = accesses(&keys.permissions, &absolute(&host_key_file))?;
@@ -90,6 +95,7 @@ impl Rules {
             host_key_file,
             auth_keys,
             log_format: log_format.unwrap_or_else(|| "default".to_owned()),
+            user_formats,
             schedule: jobs("Schedule", &keys.schedule)?,
             continuous: jobs("Continuous", &keys.continuous)?,
             default_access,

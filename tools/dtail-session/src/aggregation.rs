@@ -1,46 +1,31 @@
-//! From blocks of lines to increments of aggregates. Never reads files.
+//! From blocks of lines to increments of aggregates: plans a query, hands out shares of the work,
+//! and puts out what they have come to. Never reads files.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dtail_protocol::{Mode, Request};
-use dtail_query::{Aggregator, Groups, LogFormat, Query};
-use dtail_search::{Pattern, lines};
+use dtail_query::{Aggregator, LogFormat, Query};
+use dtail_search::Pattern;
 
 use crate::outlet::Outlet;
+use crate::share::{Beginning, Header, Meter, Share, Turn};
+use crate::sieve::Sieve;
 use crate::{Output, RequestError, Settings};
-
-/// Groups may have grown by so much when so many lines or bytes were taken in since they were last
-/// measured.
-const UNMEASURED_LINES: u64 = 16 * 1024;
-const UNMEASURED_BYTES: usize = 1 << 20;
-
-/// Keeps the groups of an interval below a limit.
-struct MemoryLimit {
-    /// Bytes; 0 means no limit.
-    limit: usize,
-    /// Groups that were measured; they come before those that the aggregator holds.
-    measured: Groups,
-    measured_at_line: u64,
-    unmeasured_bytes: usize,
-    strict: bool,
-}
 
 /// Aggregates lines and puts out increments.
 pub(crate) struct Aggregation {
-    aggregator: Aggregator,
-    /// The lines of the query's table.
-    table: Pattern,
-    pattern: Pattern,
-    /// The first line of a source names its columns and is never filtered.
+    /// One for each thread; the first one is that of the thread that puts things out.
+    shares: Vec<Arc<Mutex<Share>>>,
+    meter: Arc<Meter>,
     has_header: bool,
-    /// The source of the last block is at its first line.
-    at_header: bool,
+    /// The source that is read.
+    turn: Turn,
+    /// Blocks of it that were read.
+    blocks: u64,
     interval: Duration,
     due: Instant,
-    lines_aggregated: u64,
-    memory: MemoryLimit,
     /// A log format that does not exist, which DTail replaces by `generic`.
     replaced_format: Option<String>,
 }
@@ -55,7 +40,9 @@ impl Aggregation {
     ) -> Result<Aggregation, RequestError> {
         let query = Query::parse(text).map_err(RequestError::Query)?;
         let mut replaced_format = None;
-        let format = match LogFormat::choose(&query, &settings.default_log_format) {
+        let chosen =
+            LogFormat::choose(&query, &settings.default_log_format, &settings.user_formats);
+        let format = match chosen {
             Ok(format) => format,
             Err(err) if settings.strict => {
                 replaced_format = Some(err.to_string());
@@ -65,19 +52,21 @@ impl Aggregation {
         };
         let interval = query.interval();
         let host = settings.host.clone();
+        let has_header = format.has_header();
         let aggregator = Aggregator::new(Arc::new(query), format, host, settings.strict);
+        let sieve = Sieve::new(&aggregator, pattern);
+        let meter = Arc::new(Meter::new(settings.max_query_memory));
+        let share = Share::new(aggregator, sieve, meter.clone(), has_header);
         // DTail's first result of a one-shot query comes after half an interval.
         let first = if request.mode == Mode::Tail { interval } else { interval / 2 };
         Ok(Aggregation {
-            table: Pattern::literal(aggregator.line_filter().unwrap_or_default()),
-            aggregator,
-            pattern,
-            has_header: format == LogFormat::Csv,
-            at_header: false,
+            shares: vec![Arc::new(Mutex::new(share))],
+            meter,
+            has_header,
+            turn: Turn::FIRST,
+            blocks: 0,
             interval,
             due: Instant::now() + first,
-            lines_aggregated: 0,
-            memory: MemoryLimit::new(settings),
             replaced_format,
         })
     }
@@ -89,32 +78,54 @@ impl Aggregation {
         }
     }
 
-    /// The next block begins a source.
-    pub(crate) fn start_source(&mut self) {
-        self.aggregator.start_source();
-        self.at_header = self.has_header;
+    /// The share of the calling thread, which puts things out.
+    pub(crate) fn own_share(&self) -> Arc<Mutex<Share>> {
+        self.shares[0].clone()
     }
 
-    /// Aggregates a block of whole lines.
-    pub(crate) fn take(&mut self, mut block: &[u8], outlet: &mut Outlet<'_>) {
-        self.memory.unmeasured_bytes += block.len();
-        if self.at_header
-            && let Some(header) = lines(block).next()
-        {
-            self.at_header = false;
-            self.aggregator.line(header);
-            block = &block[header.len() + 1..];
+    /// A share for another thread.
+    pub(crate) fn new_share(&mut self) -> Arc<Mutex<Share>> {
+        let share = Arc::new(Mutex::new(lock(&self.shares[0]).another()));
+        self.shares.push(share.clone());
+        share
+    }
+
+    /// Whether the first line of a source is needed to read the others.
+    pub(crate) fn has_header(&self) -> bool {
+        self.has_header
+    }
+
+    /// The blocks that follow are of another source.
+    pub(crate) fn begin_turn(&mut self, turn: Turn) {
+        (self.turn, self.blocks) = (turn, 0);
+    }
+
+    /// So many blocks of the source were taken by others.
+    pub(crate) fn go_on(&mut self, blocks: u64, header: Option<&Header>) {
+        self.blocks = blocks;
+        if let Some(header) = header {
+            lock(&self.shares[0]).know(header);
         }
-        let Aggregation { aggregator, table, pattern, lines_aggregated, .. } = self;
-        each_run(table, block, |run| {
-            each_run(pattern, run, |run| {
-                for line in lines(run) {
-                    aggregator.line(line);
-                    *lines_aggregated += 1;
-                }
-            });
-        });
-        self.memory.check(aggregator, *lines_aggregated, outlet);
+    }
+
+    /// Aggregates a block of whole lines on the calling thread.
+    pub(crate) fn take(&mut self, begins: bool, block: &[u8], outlet: &mut Outlet<'_>) {
+        let beginning = if begins { Beginning::Source } else { Beginning::Continued };
+        let sequence = self.turn.sequence(self.blocks);
+        self.blocks += 1;
+        lock(&self.shares[0]).take(&beginning, sequence, block);
+        self.check(outlet);
+    }
+
+    /// Gives the request up when its groups have become too many.
+    pub(crate) fn check(&mut self, outlet: &mut Outlet<'_>) {
+        if self.meter.is_exceeded() && !outlet.summary.aborted {
+            let limit = Size(self.meter.limit);
+            outlet.abort(format_args!(
+                "the groups of this query need more than the {limit} of memory of \
+                 Server.MaxQueryMemory: group by fewer different values or select fewer lines"
+            ));
+        }
     }
 
     /// Puts an increment out if an interval is over.
@@ -134,58 +145,38 @@ impl Aggregation {
         if !outlet.summary.aborted {
             self.flush(outlet);
         }
-        outlet.summary.matches += self.lines_aggregated;
+        outlet.summary.matches += self.shares.iter().map(|share| lock(share).lines).sum::<u64>();
     }
 
     fn flush(&mut self, outlet: &mut Outlet<'_>) {
-        for warning in self.aggregator.take_warnings() {
+        let [own, others @ ..] = &self.shares[..] else { return };
+        let mut own = lock(own);
+        let mut increment = own.aggregator.take();
+        own.weigh();
+        for share in others {
+            let mut share = lock(share);
+            own.aggregator.absorb_complaints(&mut share.aggregator);
+            let mut groups = share.aggregator.take();
+            share.weigh();
+            drop(share);
+            if groups.len() > increment.len() {
+                std::mem::swap(&mut groups, &mut increment);
+            }
+            increment.merge(groups);
+        }
+        for warning in own.aggregator.take_warnings() {
             outlet.warn(warning);
         }
-        let increment = self.memory.take(&mut self.aggregator);
+        drop(own);
         if !increment.is_empty() {
             outlet.put(Output::Aggregate(increment));
         }
     }
 }
 
-impl MemoryLimit {
-    fn new(settings: &Settings) -> MemoryLimit {
-        let strict = settings.strict;
-        MemoryLimit {
-            limit: settings.max_query_memory,
-            measured: Groups::new(strict),
-            measured_at_line: 0,
-            unmeasured_bytes: 0,
-            strict,
-        }
-    }
-
-    /// Everything aggregated since the last call.
-    fn take(&mut self, aggregator: &mut Aggregator) -> Groups {
-        let mut groups = std::mem::replace(&mut self.measured, Groups::new(self.strict));
-        groups.merge(aggregator.take());
-        groups
-    }
-
-    /// Gives the request up when its groups have become too many.
-    fn check(&mut self, aggregator: &mut Aggregator, lines: u64, outlet: &mut Outlet<'_>) {
-        let is_due = lines - self.measured_at_line >= UNMEASURED_LINES
-            || self.unmeasured_bytes >= UNMEASURED_BYTES;
-        if self.limit == 0 || !is_due {
-            return;
-        }
-        self.measured_at_line = lines;
-        self.unmeasured_bytes = 0;
-        self.measured.merge(aggregator.take());
-        if self.measured.memory() > self.limit {
-            self.measured = Groups::new(self.strict);
-            let limit = Size(self.limit);
-            outlet.abort(format_args!(
-                "the groups of this query need more than the {limit} of memory of \
-                 Server.MaxQueryMemory: group by fewer different values or select fewer lines"
-            ));
-        }
-    }
+/// A thread that panicked with its share ends the session, whatever it left.
+pub(crate) fn lock(share: &Mutex<Share>) -> MutexGuard<'_, Share> {
+    share.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A number of bytes for people.
@@ -197,15 +188,5 @@ impl fmt::Display for Size {
             bytes if bytes % (1 << 20) == 0 => write!(f, "{} MiB", bytes >> 20),
             bytes => write!(f, "{bytes} bytes"),
         }
-    }
-}
-
-/// Calls `each` with every run of selected lines of a block.
-fn each_run(pattern: &Pattern, block: &[u8], mut each: impl FnMut(&[u8])) {
-    let cursor = pattern.over(block);
-    let mut from = 0;
-    while let Some(run) = cursor.next_run(from) {
-        from = run.end;
-        each(&block[run]);
     }
 }

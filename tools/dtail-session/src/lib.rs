@@ -17,6 +17,8 @@ mod reading_ahead;
 mod selection;
 mod session;
 mod settings;
+mod share;
+mod sieve;
 mod source;
 
 use std::fs::File;

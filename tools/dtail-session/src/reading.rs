@@ -24,7 +24,9 @@ impl Session {
         let files = std::mem::take(&mut self.request.files);
         let site = self.site.clone();
         let mut plan = Plan::new(files, self.settings.max_glob_targets, &site);
-        if matches!(self.work, Work::Select(_)) {
+        // What DTail rounds on the way depends on the order of the lines.
+        let in_order = self.settings.strict && matches!(self.work, Work::Aggregate(_));
+        if !in_order && !matches!(self.work, Work::Copy) {
             return self.read_ahead(&mut plan, outlet);
         }
         let mut block = Block::default();

@@ -112,12 +112,7 @@ impl Work {
             Work::Select(selection) => {
                 selection.take(block, source, outlet);
             }
-            Work::Aggregate(aggregation) => {
-                if begins {
-                    aggregation.start_source();
-                }
-                aggregation.take(&block.bytes, outlet);
-            }
+            Work::Aggregate(aggregation) => aggregation.take(begins, &block.bytes, outlet),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dtail_lines::Access;
-use dtail_query::HostFacts;
+use dtail_query::{HostFacts, UserFormats};
 
 use crate::Permits;
 
@@ -22,6 +22,8 @@ pub struct Settings {
     pub max_line_length: usize,
     /// Log format of queries with `from` but without `logformat`.
     pub default_log_format: String,
+    /// Log formats of the user's own.
+    pub user_formats: UserFormats,
     /// Most files one glob may name; the rest is dropped with a warning.
     pub max_glob_targets: usize,
     /// DTail's results byte for byte, where ours differ.
@@ -51,6 +53,7 @@ impl Default for Settings {
             host: HostFacts::default(),
             max_line_length: 1024 * 1024,
             default_log_format: "default".to_owned(),
+            user_formats: UserFormats::default(),
             max_glob_targets: 1000,
             strict: false,
             access: Access::everything(),
@@ -71,6 +74,7 @@ impl fmt::Debug for Settings {
             .field("host", &self.host)
             .field("max_line_length", &self.max_line_length)
             .field("default_log_format", &self.default_log_format)
+            .field("user_formats", &self.user_formats)
             .field("max_glob_targets", &self.max_glob_targets)
             .field("strict", &self.strict)
             .field("access", &self.access)

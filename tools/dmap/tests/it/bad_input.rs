@@ -87,7 +87,7 @@ fn bad_queries_are_refused_before_anything_is_read() {
         &["select count(x) logformat nosuch", "missing.log"],
         2,
         &expect![[r#"
-        error: unknown log format "nosuch" (known: default, generic, generickv, csv) (see dmap --help)
+        error: unknown log format "nosuch" (known: default, generic, generickv, csv, json, jsonl, logfmt, common, combined, syslog) (see dmap --help)
     "#]],
     );
 }

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use crate::{LogFormat, Query, fixture};
+use crate::{LogFormat, Query, UserFormats, fixture};
 
 /// Runs over `key=value` lines.
 #[track_caller]
@@ -316,7 +316,9 @@ fn invalid_utf_8_goes_through() {
 fn a_query_explains_itself() {
     let explain = |text: &str| {
         let query = Query::parse(text).unwrap();
-        query.explain(&LogFormat::choose(&query, "default").unwrap()).join("\n")
+        query
+            .explain(&LogFormat::choose(&query, "default", &UserFormats::default()).unwrap())
+            .join("\n")
     };
     expect![[r#"
         log format: default

@@ -5,6 +5,7 @@
 
 use memchr::{memchr, memchr_iter};
 
+use super::marks::{Marks, has};
 use super::{Misfit, Outcome};
 use crate::fields::{Fields, Slot, Span};
 
@@ -15,6 +16,8 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(super) struct CsvReader {
     /// Where each column goes, if it is needed.
     columns: Vec<Option<Slot>>,
+    /// So many columns are enough to know the needed ones.
+    needed: usize,
     has_header: bool,
     /// As DTail: no quotes, and an empty line is a record.
     strict: bool,
@@ -22,7 +25,7 @@ pub(super) struct CsvReader {
 
 impl CsvReader {
     pub(super) fn new(strict: bool) -> CsvReader {
-        CsvReader { columns: Vec::new(), has_header: false, strict }
+        CsvReader { columns: Vec::new(), needed: 0, has_header: false, strict }
     }
 
     pub(super) fn forget_header(&mut self) {
@@ -36,9 +39,36 @@ impl CsvReader {
         if !self.has_header {
             return self.read_header(line, fields);
         }
-        if !self.strict && memchr(b'"', line).is_some() {
+        if self.strict {
+            return self.read_strictly(line, fields);
+        }
+        if has(b'"', line) {
             return self.read_quoted(line, fields);
         }
+        let mut commas = Marks::of(b',', line);
+        let mut start = 0;
+        let mut is_over = false;
+        for column in &self.columns[..self.needed] {
+            let end = commas.next();
+            is_over = end.is_none();
+            let end = end.unwrap_or(line.len());
+            if let Some(slot) = *column {
+                fields.put(slot, Span::Line(start, end));
+            }
+            if is_over {
+                break;
+            }
+            start = end + 1;
+        }
+        // As many fields as there are commas behind those that were passed, and one more.
+        let more = if is_over { 0 } else { commas.count_rest() + 1 };
+        if !is_over && self.needed + more > self.columns.len() {
+            return Outcome::Misfit(Misfit::ManyColumns);
+        }
+        Outcome::Record
+    }
+
+    fn read_strictly(&self, line: &[u8], fields: &mut Fields) -> Outcome {
         let mut start = 0;
         let mut columns = self.columns.iter();
         for end in memchr_iter(b',', line).chain([line.len()]) {
@@ -88,6 +118,7 @@ impl CsvReader {
                 next = following;
             }
         }
+        self.needed = self.columns.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         self.has_header = true;
         Outcome::Nothing
     }
@@ -129,4 +160,16 @@ fn comma_from(start: usize, line: &[u8]) -> usize {
 
 fn after(end: usize, line: &[u8]) -> Option<usize> {
     (end < line.len()).then_some(end + 1)
+}
+
+/// The columns that a header names.
+pub(super) fn each_column(header: &[u8], each: &mut dyn FnMut(&[u8])) {
+    let header = header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(header);
+    let mut fields = Fields::default();
+    let mut next = Some(0);
+    while let Some(start) = next {
+        let Some((span, following)) = field_at(start, header, &mut fields) else { return };
+        each(fields.bytes(span, header).unwrap_or_default());
+        next = following;
+    }
 }

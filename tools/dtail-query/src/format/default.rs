@@ -1,9 +1,11 @@
 //! DTail's own log lines:
 //! `INFO|TIME|PID|CALLER|CPUS|GOROUTINES|CGOCALLS|LOADAVG|UPTIME|MAPREDUCE:TABLE|key=value|…`.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
-use super::{Misfit, Outcome, key_value};
+use super::key_value::Keys;
+use super::marks::Marks;
+use super::{Misfit, Outcome};
 use crate::fields::{Fields, Slot, Span};
 
 /// Fields before the first `key=value`.
@@ -40,6 +42,7 @@ pub(super) fn has_variable(variable: &str) -> bool {
 pub(super) struct DefaultReader {
     whole_fields: Vec<(Slot, usize)>,
     parts_of_time: Vec<(Slot, usize, usize)>,
+    keys: Keys,
 }
 
 impl DefaultReader {
@@ -52,15 +55,15 @@ impl DefaultReader {
             .iter()
             .filter_map(|(name, from, to)| Some((fields.slot(name.as_bytes())?, *from, *to)))
             .collect();
-        DefaultReader { whole_fields, parts_of_time }
+        DefaultReader { whole_fields, parts_of_time, keys: Keys::default() }
     }
 
-    pub(super) fn read(&self, line: &[u8], fields: &mut Fields) -> Outcome {
+    pub(super) fn read(&mut self, line: &[u8], fields: &mut Fields) -> Outcome {
         if !line.starts_with(b"INFO") {
             return Outcome::Misfit(Misfit::NotInfo);
         }
         let mut ends = [0; FIXED_FIELDS];
-        let mut bars = memchr_iter(b'|', line);
+        let mut bars = Marks::of(b'|', line);
         for end in &mut ends {
             let Some(bar) = bars.next() else { return Outcome::Misfit(Misfit::FewFields) };
             *end = bar;
@@ -84,13 +87,28 @@ impl DefaultReader {
             }
         }
         let mut start = ends[FIXED_FIELDS - 1] + 1;
-        for end in bars.chain([line.len()]) {
-            let Some(equals) = memchr(b'=', &line[start..end]) else {
+        for (place, end) in bars.chain([line.len()]).enumerate() {
+            if !self.keys.put(place, line, start, end, fields) {
                 return Outcome::Misfit(Misfit::NoEquals);
-            };
-            key_value::put(line, start, start + equals, end, fields);
+            }
             start = end + 1;
         }
         Outcome::Record
+    }
+}
+
+/// Every field of a line with its value.
+pub(super) fn each_field(line: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) {
+    let parts = || line.split(|&byte| byte == b'|');
+    if !line.starts_with(b"INFO") || parts().count() <= FIXED_FIELDS {
+        return;
+    }
+    for &(name, index) in &WHOLE_FIELDS {
+        each(name.as_bytes(), parts().nth(index).unwrap_or_default());
+    }
+    for part in parts().skip(FIXED_FIELDS) {
+        if let Some(equals) = memchr(b'=', part) {
+            each(&part[..equals], &part[equals + 1..]);
+        }
     }
 }

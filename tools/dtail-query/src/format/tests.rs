@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use crate::{
-    LogFormat, Query,
+    LogFormat, Query, UserFormats,
     fixture::{self, stats},
     random::Random,
 };
@@ -24,7 +24,7 @@ fn check_strict(query: &str, lines: &str, expected: Expect) {
 fn the_format_is_chosen_by_name_table_and_configuration() {
     let chosen = |query: &str, default: &str| {
         let query = Query::parse(query).unwrap();
-        match LogFormat::choose(&query, default) {
+        match LogFormat::choose(&query, default, &UserFormats::default()) {
             Ok(format) => format!("{format:?}"),
             Err(error) => error.to_string(),
         }
@@ -36,11 +36,13 @@ fn the_format_is_chosen_by_name_table_and_configuration() {
     assert_eq!(chosen("select x logformat csv", "default"), "Csv");
     assert_eq!(
         chosen("select x logformat CSV", "default"),
-        "unknown log format \"CSV\" (known: default, generic, generickv, csv)"
+        "unknown log format \"CSV\" (known: default, generic, generickv, csv, \
+         json, jsonl, logfmt, common, combined, syslog)"
     );
     assert_eq!(
         chosen("select x from STATS", "mimecast"),
-        "log format \"mimecast\" is not available (available: default, generic, generickv, csv)"
+        "log format \"mimecast\" is not available (available: default, generic, generickv, csv, \
+         json, jsonl, logfmt, common, combined, syslog)"
     );
     for stub in ["mimecastgeneric", "custom1", "custom2"] {
         assert!(chosen(&format!("select x logformat {stub}"), "default").contains("not available"));

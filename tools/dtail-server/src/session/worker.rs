@@ -149,6 +149,7 @@ pub(crate) fn settings(shared: &Shared, who: &Who, mode: Mode, strict: bool) -> 
         },
         max_line_length: rules.limits.max_line_length,
         default_log_format: rules.log_format.clone(),
+        user_formats: rules.user_formats.clone(),
         max_glob_targets: rules.limits.max_glob_targets,
         strict,
         access,

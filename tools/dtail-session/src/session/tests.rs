@@ -357,7 +357,7 @@ fn bad_requests_are_refused_before_anything_is_read() {
         bad regular expression "[": unclosed character class
         no query given, say what to select
         cannot parse query: select at column 1 needs a column, for example count(*)
-        unknown log format "nonsense" (known: default, generic, generickv, csv)"#]]
+        unknown log format "nonsense" (known: default, generic, generickv, csv, json, jsonl, logfmt, common, combined, syslog)"#]]
     .assert_eq(&shown.join("\n"));
 }
 

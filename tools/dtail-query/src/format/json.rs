@@ -1,0 +1,266 @@
+//! JSON lines: one object per line, nested fields by dotted path (`a.b`), elements by index
+//! (`a.0`). Checks what it passes only as far as it must to find what is named.
+
+use super::json_text::{self, Text};
+use super::{Misfit, Outcome, TIME_NAMES};
+use crate::fields::{Fields, Slot, Span};
+
+/// A name with more dots is only looked for as one key.
+const MAX_DOTS: usize = 4;
+
+/// The fields that are wanted, as a tree of keys.
+#[derive(Debug, Clone)]
+pub(super) struct JsonReader {
+    /// The first one is the line itself.
+    nodes: Vec<Node>,
+    /// Brackets that are open in what is skipped.
+    open: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Node {
+    slots: Vec<Slot>,
+    keys: Vec<(Box<[u8]>, usize)>,
+}
+
+impl JsonReader {
+    pub(super) fn new(fields: &Fields) -> JsonReader {
+        let mut reader = JsonReader { nodes: vec![Node::default()], open: Vec::new() };
+        for slot in 0..fields.count() {
+            let name = fields.name(slot);
+            if name == b"$time" {
+                for time in TIME_NAMES {
+                    reader.want(0, time.as_bytes(), slot);
+                }
+            } else if !fields.is_constant(slot) && name != b"$line" {
+                reader.want(0, name, slot);
+            }
+        }
+        reader
+    }
+
+    /// Wants the field `name` of a node: any of its dots may be part of a key.
+    fn want(&mut self, node: usize, name: &[u8], slot: Slot) {
+        let child = self.child(node, name);
+        self.nodes[child].slots.push(slot);
+        let dots = name.iter().filter(|&&byte| byte == b'.').count();
+        if dots > MAX_DOTS {
+            return;
+        }
+        for dot in (0..name.len()).filter(|&at| name[at] == b'.') {
+            let child = self.child(node, &name[..dot]);
+            self.want(child, &name[dot + 1..], slot);
+        }
+    }
+
+    fn child(&mut self, node: usize, key: &[u8]) -> usize {
+        if let Some((_, child)) = self.nodes[node].keys.iter().find(|(known, _)| **known == *key) {
+            return *child;
+        }
+        let child = self.nodes.len();
+        self.nodes.push(Node::default());
+        self.nodes[node].keys.push((key.into(), child));
+        child
+    }
+
+    pub(super) fn read(&mut self, line: &[u8], fields: &mut Fields) -> Outcome {
+        let mut text = Text::new(line);
+        text.skip_blanks();
+        if text.is_at_end() {
+            return Outcome::Nothing;
+        }
+        let JsonReader { nodes, open } = self;
+        let mut scan = Scan { text, nodes, open, fields };
+        match scan.text.eat(b'{').and_then(|()| scan.object(0)) {
+            Some(()) if scan.text.is_at_end_but_for_blanks() => Outcome::Record,
+            _ => Outcome::Misfit(Misfit::NotJson),
+        }
+    }
+}
+
+/// One line being read.
+struct Scan<'a> {
+    text: Text<'a>,
+    nodes: &'a [Node],
+    open: &'a mut Vec<u8>,
+    fields: &'a mut Fields,
+}
+
+impl Scan<'_> {
+    /// An object behind its opening brace. Goes no deeper than the names do.
+    fn object(&mut self, node: usize) -> Option<()> {
+        self.text.skip_blanks();
+        if self.text.eat(b'}').is_some() {
+            return Some(());
+        }
+        loop {
+            self.text.eat(b'"')?;
+            let key = self.text.string()?;
+            let child = self.child(node, key.0, key.1);
+            self.text.skip_blanks();
+            self.text.eat(b':')?;
+            self.text.skip_blanks();
+            self.value(child)?;
+            self.text.skip_blanks();
+            match self.text.next()? {
+                b',' => self.text.skip_blanks(),
+                b'}' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// The node of a key, if anything in it is wanted.
+    #[inline]
+    fn child(&mut self, node: usize, key: &[u8], is_escaped: bool) -> Option<usize> {
+        let nodes = self.nodes;
+        let keys = &nodes[node].keys;
+        if !is_escaped {
+            return keys.iter().find(|(known, _)| **known == *key).map(|(_, child)| *child);
+        }
+        let start = self.fields.computed_length();
+        json_text::unescape(key, self.fields);
+        let span = self.fields.computed_since(start);
+        let key = self.fields.bytes(span, &[])?;
+        keys.iter().find(|(known, _)| **known == *key).map(|(_, child)| *child)
+    }
+
+    fn array(&mut self, node: usize) -> Option<()> {
+        self.text.skip_blanks();
+        if self.text.eat(b']').is_some() {
+            return Some(());
+        }
+        let mut index: usize = 0;
+        loop {
+            let mut digits = [0; 20];
+            let child = self.child(node, decimal(index, &mut digits), false);
+            self.value(child)?;
+            self.text.skip_blanks();
+            match self.text.next()? {
+                b',' => self.text.skip_blanks(),
+                b']' => return Some(()),
+                _ => return None,
+            }
+            index += 1;
+        }
+    }
+
+    #[inline]
+    fn value(&mut self, node: Option<usize>) -> Option<()> {
+        let start = self.text.at();
+        let first = self.text.next()?;
+        match first {
+            b'"' => {
+                let (value, is_escaped) = self.text.string()?;
+                if let Some(node) = node {
+                    let span = Span::Line(start + 1, start + 1 + value.len());
+                    self.put_text(node, value, is_escaped, span);
+                }
+                return Some(());
+            }
+            b'{' | b'[' => match node.filter(|&node| !self.nodes[node].keys.is_empty()) {
+                Some(node) if first == b'{' => self.object(node)?,
+                Some(node) => self.array(node)?,
+                None => self.text.skip_nested(first, self.open)?,
+            },
+            b'n' => return self.text.eat_all(b"ull"),
+            b't' => self.text.eat_all(b"rue")?,
+            b'f' => self.text.eat_all(b"alse")?,
+            b'-' | b'0'..=b'9' => self.text.skip_number(),
+            _ => return None,
+        }
+        if let Some(node) = node {
+            self.put(node, Span::Line(start, self.text.at()));
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn put_text(&mut self, node: usize, value: &[u8], is_escaped: bool, span: Span) {
+        if is_escaped {
+            let start = self.fields.computed_length();
+            json_text::unescape(value, self.fields);
+            let span = self.fields.computed_since(start);
+            self.put(node, span);
+        } else {
+            self.put(node, span);
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, node: usize, span: Span) {
+        for &slot in &self.nodes[node].slots {
+            self.fields.put(slot, span);
+        }
+    }
+}
+
+/// A number as text.
+fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[start..];
+        }
+    }
+}
+
+/// Every field of a line with its value, as a query names it.
+pub(super) fn each_field(line: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) {
+    let mut text = Text::new(line);
+    text.skip_blanks();
+    if text.eat(b'{').is_some() {
+        // What is no JSON shows what precedes the fault.
+        let _whole = each_of_object(&mut text, &mut Vec::new(), 0, each);
+    }
+}
+
+fn each_of_object(
+    text: &mut Text<'_>,
+    path: &mut Vec<u8>,
+    depth: usize,
+    each: &mut dyn FnMut(&[u8], &[u8]),
+) -> Option<()> {
+    text.skip_blanks();
+    if text.eat(b'}').is_some() {
+        return Some(());
+    }
+    loop {
+        text.eat(b'"')?;
+        let (key, is_escaped) = text.string()?;
+        let length = path.len();
+        path.extend_from_slice(&json_text::plain(key, is_escaped));
+        text.skip_blanks();
+        text.eat(b':')?;
+        text.skip_blanks();
+        let start = text.at();
+        match text.next()? {
+            b'"' => {
+                let (value, is_escaped) = text.string()?;
+                each(path, &json_text::plain(value, is_escaped));
+            }
+            b'{' if depth < MAX_DOTS => {
+                path.push(b'.');
+                each_of_object(text, path, depth + 1, each)?;
+            }
+            first @ (b'{' | b'[') => {
+                text.skip_nested(first, &mut Vec::new())?;
+                each(path, text.since(start));
+            }
+            _ => {
+                text.skip_word();
+                each(path, text.since(start));
+            }
+        }
+        path.truncate(length);
+        text.skip_blanks();
+        match text.next()? {
+            b',' => text.skip_blanks(),
+            b'}' => return Some(()),
+            _ => return None,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The words of JSON: strings, numbers, brackets. Never knows which are wanted.
+
+use std::borrow::Cow;
+
+use super::marks::{Marks, first_of, has};
+use crate::fields::Fields;
+
+/// A line that is read from left to right.
+pub(super) struct Text<'a> {
+    line: &'a [u8],
+    at: usize,
+    /// The quotes that were not passed, of a line without escapes.
+    quotes: Option<Marks<'a>>,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(line: &'a [u8]) -> Text<'a> {
+        let quotes = (!has(b'\\', line)).then(|| Marks::of(b'"', line));
+        Text { line, at: 0, quotes }
+    }
+
+    #[inline]
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn since(&self, start: usize) -> &'a [u8] {
+        &self.line[start..self.at]
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at >= self.line.len()
+    }
+
+    pub(super) fn is_at_end_but_for_blanks(&mut self) -> bool {
+        self.skip_blanks();
+        self.is_at_end()
+    }
+
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<u8> {
+        let byte = *self.line.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    #[inline]
+    pub(super) fn eat(&mut self, wanted: u8) -> Option<()> {
+        (self.line.get(self.at) == Some(&wanted)).then(|| self.at += 1)
+    }
+
+    #[inline]
+    pub(super) fn eat_all(&mut self, wanted: &[u8]) -> Option<()> {
+        self.line.get(self.at..)?.starts_with(wanted).then(|| self.at += wanted.len())
+    }
+
+    #[inline]
+    pub(super) fn skip_blanks(&mut self) {
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.line.get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    /// What is in a string behind its opening quote, and whether there are escapes in it.
+    #[inline]
+    pub(super) fn string(&mut self) -> Option<(&'a [u8], bool)> {
+        let start = self.at;
+        if let Some(quotes) = &mut self.quotes {
+            if quotes.next()? + 1 != start {
+                return None;
+            }
+            let end = quotes.next()?;
+            self.at = end + 1;
+            return Some((&self.line[start..end], false));
+        }
+        self.escaped_string()
+    }
+
+    fn escaped_string(&mut self) -> Option<(&'a [u8], bool)> {
+        let start = self.at;
+        let mut end = first_of(b'"', b'\\', self.line, start)?;
+        let is_escaped = self.line[end] == b'\\';
+        while self.line[end] == b'\\' {
+            end = first_of(b'"', b'\\', self.line, end + 2)?;
+        }
+        self.at = end + 1;
+        Some((&self.line[start..end], is_escaped))
+    }
+
+    /// The rest of a number behind its first byte.
+    #[inline]
+    pub(super) fn skip_number(&mut self) {
+        while let Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-') = self.line.get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    /// Everything up to what ends a value.
+    pub(super) fn skip_word(&mut self) {
+        while let Some(byte) = self.line.get(self.at)
+            && !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n')
+        {
+            self.at += 1;
+        }
+    }
+
+    /// An object or array behind its opening bracket, which is `first`. `open` is a buffer.
+    pub(super) fn skip_nested(&mut self, first: u8, open: &mut Vec<u8>) -> Option<()> {
+        open.clear();
+        open.push(first);
+        while let Some(&innermost) = open.last() {
+            match self.next()? {
+                b'"' => {
+                    self.string()?;
+                }
+                bracket @ (b'{' | b'[') => open.push(bracket),
+                b'}' if innermost == b'{' => _ = open.pop(),
+                b']' if innermost == b'[' => _ = open.pop(),
+                b'}' | b']' => return None,
+                _ => {}
+            }
+        }
+        Some(())
+    }
+}
+
+/// What a string means whose bytes these are.
+pub(super) fn plain(text: &[u8], is_escaped: bool) -> Cow<'_, [u8]> {
+    if !is_escaped {
+        return Cow::Borrowed(text);
+    }
+    let mut fields = Fields::default();
+    let start = fields.computed_length();
+    unescape(text, &mut fields);
+    let span = fields.computed_since(start);
+    Cow::Owned(fields.bytes(span, &[]).unwrap_or_default().to_vec())
+}
+
+/// Computes what a string with escapes means. An escape that means nothing stands for itself, a
+/// half of a surrogate pair for the replacement character.
+pub(super) fn unescape(mut text: &[u8], fields: &mut Fields) {
+    while let Some(backslash) = memchr::memchr(b'\\', text) {
+        fields.compute(&text[..backslash]);
+        text = &text[backslash + 1..];
+        let Some((&kind, rest)) = text.split_first() else { return fields.compute(b"\\") };
+        text = rest;
+        match kind {
+            b'"' | b'\\' | b'/' => fields.compute(&[kind]),
+            b'b' => fields.compute(b"\x08"),
+            b'f' => fields.compute(b"\x0c"),
+            b'n' => fields.compute(b"\n"),
+            b'r' => fields.compute(b"\r"),
+            b't' => fields.compute(b"\t"),
+            b'u' => match unit(text) {
+                Some((unit, rest)) => text = put_unit(unit, rest, fields),
+                None => fields.compute(b"\\u"),
+            },
+            _ => fields.compute(&[b'\\', kind]),
+        }
+    }
+    fields.compute(text);
+}
+
+/// Four hexadecimal digits and what follows them.
+fn unit(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, rest) = text.split_first_chunk::<4>()?;
+    let unit = digits
+        .iter()
+        .try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))?;
+    Some((unit, rest))
+}
+
+/// Computes the character that begins with a UTF-16 unit. Returns what follows it.
+fn put_unit<'a>(first: u32, rest: &'a [u8], fields: &mut Fields) -> &'a [u8] {
+    let mut following = rest;
+    let mut code = first;
+    if (0xD800..0xDC00).contains(&first)
+        && let Some((second, after)) = rest.strip_prefix(b"\\u").and_then(unit)
+        && (0xDC00..0xE000).contains(&second)
+    {
+        code = 0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+        following = after;
+    }
+    let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    fields.compute(character.encode_utf8(&mut [0; 4]).as_bytes());
+    following
+}

@@ -1,0 +1,126 @@
+//! Finds the needed fields of lines in one format. Never filters and never counts.
+
+use super::{LogFormat, Outcome, access, csv, default, json, key_value, logfmt, syslog, user};
+use crate::aggregator::HostFacts;
+use crate::fields::{Fields, Slot, Span};
+
+/// Finds the needed fields of lines in one format.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    /// Where `$line` goes.
+    whole_line: Option<Slot>,
+    layout: Layout,
+    /// As DTail: a carriage return at the end of a line belongs to its last field.
+    strict: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Layout {
+    Default(default::DefaultReader),
+    Generic,
+    KeyValue(key_value::Keys),
+    Csv(csv::CsvReader),
+    Json(json::JsonReader),
+    Logfmt(logfmt::LogfmtReader),
+    Access(access::AccessReader),
+    Syslog(syslog::SyslogReader),
+    User(Box<user::UserReader>),
+}
+
+impl Reader {
+    /// A reader for the slots that `fields` has now; gives the constant ones their values.
+    pub(crate) fn new(
+        format: &LogFormat,
+        host: &HostFacts,
+        strict: bool,
+        fields: &mut Fields,
+    ) -> Reader {
+        fields.set_for_all_lines("*", "*");
+        fields.set_for_all_lines("$empty", "");
+        fields.set_for_all_lines("$hostname", &host.hostname);
+        fields.set_for_all_lines("$server", &host.hostname);
+        fields.set_for_all_lines("$timezone", &host.timezone);
+        fields.set_for_all_lines("$timeoffset", &host.timeoffset.to_string());
+        let layout = match format {
+            LogFormat::Default => Layout::Default(default::DefaultReader::new(fields)),
+            LogFormat::Generic => Layout::Generic,
+            LogFormat::GenericKv => Layout::KeyValue(key_value::Keys::default()),
+            LogFormat::Csv => Layout::Csv(csv::CsvReader::new(strict)),
+            LogFormat::Json => Layout::Json(json::JsonReader::new(fields)),
+            LogFormat::Logfmt => Layout::Logfmt(logfmt::LogfmtReader::new(fields)),
+            LogFormat::Common => Layout::Access(access::AccessReader::new(false, fields)),
+            LogFormat::Combined => Layout::Access(access::AccessReader::new(true, fields)),
+            LogFormat::Syslog => Layout::Syslog(syslog::SyslogReader::new(fields)),
+            LogFormat::Named(format) => {
+                Layout::User(Box::new(user::UserReader::new(format, fields)))
+            }
+        };
+        Reader { whole_line: fields.slot(b"$line"), layout, strict }
+    }
+
+    /// Another source begins.
+    pub(crate) fn start_source(&mut self) {
+        if let Layout::Csv(csv) = &mut self.layout {
+            csv.forget_header();
+        }
+    }
+
+    /// Sets `fields` to those of `line`. They are meaningless unless it is a record.
+    #[inline]
+    pub(crate) fn read(&mut self, line: &[u8], fields: &mut Fields) -> Outcome {
+        fields.begin_line();
+        let end = if self.strict { None } else { line.strip_suffix(b"\r") };
+        let line = end.unwrap_or(line);
+        if let Some(slot) = self.whole_line {
+            let (start, end) = trimmed(line);
+            fields.put(slot, Span::Line(start, end));
+        }
+        match &mut self.layout {
+            Layout::Default(default) => default.read(line, fields),
+            Layout::Generic => Outcome::Record,
+            Layout::KeyValue(keys) => keys.read(line, fields),
+            Layout::Csv(csv) => csv.read(line, fields),
+            Layout::Json(json) => json.read(line, fields),
+            Layout::Logfmt(logfmt) => logfmt.read(line, fields),
+            Layout::Access(access) => access.read(line, fields),
+            Layout::Syslog(syslog) => syslog.read(line, fields),
+            Layout::User(user) => user.read(line, fields),
+        }
+    }
+}
+
+/// Bounds of the line without the white space (Unicode's) around it.
+fn trimmed(line: &[u8]) -> (usize, usize) {
+    let mut start = 0;
+    let mut end = line.len();
+    while let Some(length) = space_at_start(&line[start..end]) {
+        start += length;
+    }
+    while let Some(length) = space_at_end(&line[start..end]) {
+        end -= length;
+    }
+    (start, end)
+}
+
+fn space_at_start(text: &[u8]) -> Option<usize> {
+    let first = *text.first()?;
+    if first < 0x80 {
+        return char::from(first).is_whitespace().then_some(1);
+    }
+    // The longest white space character has three bytes.
+    (2..=text.len().min(3)).find(|&length| is_one_space(&text[..length]))
+}
+
+fn space_at_end(text: &[u8]) -> Option<usize> {
+    let last = *text.last()?;
+    if last < 0x80 {
+        return char::from(last).is_whitespace().then_some(1);
+    }
+    (2..=text.len().min(3)).find(|&length| is_one_space(&text[text.len() - length..]))
+}
+
+fn is_one_space(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let mut chars = text.chars();
+    chars.next().is_some_and(char::is_whitespace) && chars.next().is_none()
+}
