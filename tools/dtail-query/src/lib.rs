@@ -23,6 +23,7 @@ mod plan;
 mod query;
 #[cfg(test)]
 mod random;
+mod rendering;
 mod result;
 mod sample;
 mod set;
@@ -34,4 +35,5 @@ pub use aggregator::{Aggregator, HostFacts};
 pub use format::{LogFormat, UnknownFormat};
 pub use groups::{BadPartialResult, Groups};
 pub use query::{Outfile, Query, QueryError};
-pub use table::{Paint, ResultTable, TableStyle};
+pub use rendering::OutputFormat;
+pub use table::{CellKind, ColumnKind, Paint, ResultTable, TableStyle};

@@ -3,7 +3,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use crate::{parse, warnings};
+use crate::{LogFormat, parse, warnings};
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -190,6 +190,18 @@ impl Query {
     /// The `outfile` clause.
     pub fn outfile(&self) -> Option<&Outfile> {
         self.outfile.as_ref()
+    }
+
+    /// What happens to a line of this format, step by step, one line each.
+    pub fn explain(&self, format: &LogFormat) -> Vec<String> {
+        let table = self.table().map_or("every line".to_owned(), |name| format!("table {name}"));
+        let fields = self.group_fields(false).join(", ");
+        vec![
+            format!("query: {}", self.text()),
+            format!("log format: {}", format.name()),
+            format!("reads: {table}"),
+            format!("groups by: {}", if fields.is_empty() { "nothing" } else { &fields }),
+        ]
     }
 
     /// What is odd about the query though it can run: words that mean nothing, unknown variables.

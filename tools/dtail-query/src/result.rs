@@ -23,7 +23,13 @@ pub(crate) fn table(groups: &Groups, query: &Query) -> ResultTable {
     let mut table = ResultTable::new(query.text(), titles, query.limit(), groups.is_strict());
     for &group in &order {
         for (column, figures) in figures.iter().enumerate() {
-            table.push_cell(|text| figures.write(groups, group, column, text));
+            match groups.cell(group, column) {
+                Cell::Last(None) => table.push_missing(),
+                Cell::Last(Some(_)) => {
+                    table.push_cell(|text| figures.write(groups, group, column, text));
+                }
+                _ => table.push_number(|text| figures.write(groups, group, column, text)),
+            }
         }
     }
     table

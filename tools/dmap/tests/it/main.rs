@@ -3,6 +3,7 @@
 mod bad_input;
 mod ends;
 mod formats;
+mod forms;
 mod outfile;
 mod results;
 mod terminal;
