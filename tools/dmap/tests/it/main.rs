@@ -1,9 +1,12 @@
 //! dmap as its users run it. It never looks inside.
 
 mod bad_input;
+mod differential;
 mod ends;
 mod formats;
 mod forms;
+mod generated;
+mod merging;
 mod outfile;
 mod results;
 mod terminal;
