@@ -61,7 +61,7 @@ pub(crate) const FORMATS: [Format; 4] = [
             let Record { user, host, bytes, note, .. } = record;
             let bytes = bytes.as_deref().unwrap_or_default();
             let note = note.replace('"', "\"\"");
-            write!(line, "{user},{bytes},{host},\"{note}\"").unwrap();
+            write!(line, "{user},{bytes},{host},\"{note}\"").expect("memory");
         },
         letters: "ab |=,;\"'\\ü",
         left_out: Some(""),
@@ -71,7 +71,7 @@ pub(crate) const FORMATS: [Format; 4] = [
         name: "generic",
         clauses: ("", "logformat generic"),
         header: None,
-        write: |record, line| write!(line, "{} {}", record.host, record.note).unwrap(),
+        write: |record, line| write!(line, "{} {}", record.host, record.note).expect("memory"),
         letters: "ab|=,;\"'\\ü",
         left_out: None,
         has_fields: false,
@@ -80,11 +80,11 @@ pub(crate) const FORMATS: [Format; 4] = [
 
 fn write_pairs(record: &Record, line: &mut String) {
     let Record { user, host, bytes, note, .. } = record;
-    write!(line, "user={user}|host={host}").unwrap();
+    write!(line, "user={user}|host={host}").expect("memory");
     if let Some(bytes) = bytes {
-        write!(line, "|bytes={bytes}").unwrap();
+        write!(line, "|bytes={bytes}").expect("memory");
     }
-    write!(line, "|note={note}").unwrap();
+    write!(line, "|note={note}").expect("memory");
 }
 
 /// A question about records.
