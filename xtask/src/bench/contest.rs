@@ -180,7 +180,12 @@ impl Outcomes {
     /// The largest resident memory of our runs in megabytes; nothing when this hyperfine is too
     /// old to tell.
     pub(crate) fn memory(&self) -> Option<f64> {
-        let largest = self.runs[0].iter().flat_map(|run| &run.memory_usage_byte).max();
+        self.memory_of(0)
+    }
+
+    /// The same of any arm.
+    pub(crate) fn memory_of(&self, arm: usize) -> Option<f64> {
+        let largest = self.runs[arm].iter().flat_map(|run| &run.memory_usage_byte).max();
         largest.map(|bytes| *bytes as f64 / 1e6)
     }
 }
