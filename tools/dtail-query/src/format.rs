@@ -53,6 +53,23 @@ impl LogFormat {
         }
     }
 
+    /// Every field of a line with its value; of CSV the columns by their numbers.
+    pub fn fields_of(&self, line: &[u8]) -> Vec<(String, String)> {
+        let line = String::from_utf8_lossy(line.trim_ascii_end());
+        let pairs = |separator| {
+            let pairs = line.split(separator).filter_map(|part| part.split_once('='));
+            pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        match self {
+            LogFormat::Generic => vec![("$line".to_owned(), line.to_string())],
+            LogFormat::Default | LogFormat::GenericKv => pairs('|'),
+            LogFormat::Csv => {
+                let columns = (1..).zip(line.split(','));
+                columns.map(|(number, value)| (number.to_string(), value.to_owned())).collect()
+            }
+        }
+    }
+
     /// The name a query gives.
     pub(crate) fn name(self) -> &'static str {
         match self {
