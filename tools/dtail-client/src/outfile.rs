@@ -29,8 +29,10 @@ pub fn write_outfile_with(query: &Query, render: &Render<'_>) -> io::Result<()> 
     };
     let path = &outfile.path;
     let existing = fs::metadata(path).ok();
-    // To rename a file over `/dev/stdout` would destroy it.
-    let is_special = existing.as_ref().is_some_and(|metadata| !metadata.is_file());
+    // To rename a file over `/dev/stdout` would destroy it, also where it leads to a file.
+    let is_special = path.starts_with("/dev")
+        || path.starts_with("/proc")
+        || existing.as_ref().is_some_and(|metadata| !metadata.is_file());
     let has_rows = existing.is_some_and(|metadata| metadata.len() > 0);
     if !is_special {
         replace(&with_suffix(path, ".query"), &|w| w.write_all(query.text().as_bytes()))?;
