@@ -172,11 +172,17 @@ impl Aggregator {
     }
 
     fn add_sample(&mut self, line: &[u8]) {
-        self.key.clear();
-        for &slot in &self.plan.group {
-            self.key.push(self.fields.get(slot, line).unwrap_or_default());
-        }
-        let (cells, heap) = self.groups.add_sample(&mut self.key);
+        let (cells, heap) = match self.plan.group[..] {
+            // A lone value is the key, there is no need to copy it.
+            [slot] => self.groups.add_sample_of(self.fields.get(slot, line).unwrap_or_default()),
+            _ => {
+                self.key.clear();
+                for &slot in &self.plan.group {
+                    self.key.push(self.fields.get(slot, line).unwrap_or_default());
+                }
+                self.groups.add_sample(&mut self.key)
+            }
+        };
         for (cell, input) in cells.iter_mut().zip(&self.plan.columns) {
             match *input {
                 Input::Value(slot) => {
