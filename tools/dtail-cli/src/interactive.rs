@@ -302,7 +302,7 @@ mod tests {
             Some("select count($line)"),
             ":reload --query 'selct'",
             &expect![[
-                r#"interactive query error: cannot parse query: unexpected word "selct" at column 1 (expected a clause such as select, from, where)"#
+                r#"interactive query error: cannot parse query: unexpected word "selct" at column 1 (expected a clause such as select, from, where); did you mean select?"#
             ]],
         );
         check(

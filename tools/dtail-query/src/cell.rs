@@ -9,7 +9,7 @@ mod texts;
 pub(crate) use histogram::Histogram;
 pub(crate) use moments::Moments;
 pub(crate) use rate::Rate;
-pub(crate) use sketch::Sketch;
+pub(crate) use sketch::{Bins, Sketch};
 pub(crate) use texts::TextSet;
 
 use std::cmp::Ordering;

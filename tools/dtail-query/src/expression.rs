@@ -22,7 +22,7 @@ pub(crate) enum Expression<Leaf> {
     Arithmetic(Arithmetic, Box<[Expression<Leaf>; 2]>),
     Call(Function, Vec<Expression<Leaf>>),
     /// The first group of the pattern, or all it matches if it has none.
-    Extract(Box<Expression<Leaf>>, Pattern),
+    Extract(Box<Expression<Leaf>>, Box<Pattern>),
     If(Box<Condition<Leaf>>, Box<[Expression<Leaf>; 2]>),
 }
 
@@ -85,7 +85,7 @@ pub(crate) enum Condition<Leaf> {
     Same(Box<[Expression<Leaf>; 2]>),
     /// `in`: the same as one of these.
     In(Expression<Leaf>, Choices),
-    Matches(Expression<Leaf>, Pattern),
+    Matches(Expression<Leaf>, Box<Pattern>),
     Missing(Expression<Leaf>),
     All(Vec<Condition<Leaf>>),
     Any(Vec<Condition<Leaf>>),

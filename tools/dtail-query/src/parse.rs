@@ -8,6 +8,8 @@ mod call;
 mod condition;
 mod excerpt;
 mod leaf;
+#[cfg(test)]
+mod limit_tests;
 mod operator;
 mod order;
 mod parser;
@@ -289,7 +291,7 @@ fn err<T>(message: String) -> Result<T, QueryError> {
 
 /// An error with its place in the query.
 fn err_at<T>(query: &str, token: &Token, message: String) -> Result<T, QueryError> {
-    Err(QueryError { message, excerpt: Some(excerpt::of(query, token.start..token.end)) })
+    Err(QueryError { message, excerpt: Some(Box::new(excerpt::of(query, token.start..token.end))) })
 }
 
 /// A word and its place, as messages name it.

@@ -321,14 +321,18 @@ impl Query {
 pub struct QueryError {
     pub(crate) message: String,
     /// The query's line with the place, and the line with the caret.
-    pub(crate) excerpt: Option<[String; 2]>,
+    pub(crate) excerpt: Option<Box<[String; 2]>>,
 }
 
 impl QueryError {
     /// Two lines to go below the message, each behind a line end: the part of the query that is
     /// wrong, and carets below it. Empty if the error has no place.
     pub fn excerpt(&self) -> String {
-        self.excerpt.iter().flatten().map(|line| format!("\n  {line}")).collect()
+        self.excerpt
+            .iter()
+            .flat_map(|lines| lines.iter())
+            .map(|line| format!("\n  {line}"))
+            .collect()
     }
 }
 

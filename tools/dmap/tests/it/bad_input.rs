@@ -33,43 +33,55 @@ fn bad_queries_are_refused_before_anything_is_read() {
         &["-query", "select", "missing.log"],
         2,
         &expect![[r#"
-        error: cannot parse query: select at column 1 needs a column, for example count(*) (see dmap --help)
-    "#]],
+            error: cannot parse query: select at column 1 needs a column, for example count(*) (see dmap --help)
+              select
+              ^^^^^^
+        "#]],
     );
     check(
         &["-query", "count(x)", "missing.log"],
         2,
         &expect![[r#"
-        error: cannot parse query: unexpected word "count(x)" at column 1 (expected a clause such as select, from, where) (see dmap --help)
-    "#]],
+            error: cannot parse query: unexpected word "count(x)" at column 1 (expected a clause such as select, from, where) (see dmap --help)
+              count(x)
+              ^^^^^^^^
+        "#]],
     );
     check(
         &["select count(x", "missing.log"],
         2,
         &expect![[r#"
-        error: cannot parse query: no closing parenthesis in the word "count(x" at column 8 (write count(field) without blanks) (see dmap --help)
-    "#]],
+            error: cannot parse query: no closing parenthesis for the ( at column 13 (see dmap --help)
+              select count(x
+                          ^
+        "#]],
     );
     check(
         &["select nosuch(x)", "missing.log"],
         2,
         &expect![[r#"
-        error: cannot parse query: unknown aggregation in the word "nosuch(x)" at column 8 (known, in lower case: count, sum, min, max, avg, last, len, percentage, percentile) (see dmap --help)
-    "#]],
+            error: cannot parse query: unknown aggregation or function in the word "nosuch" at column 8 (aggregations: count, sum, min, max, avg, last, len, percentage, percentile, first, median, stddev, variance, rate, histogram) (see dmap --help)
+              select nosuch(x)
+                     ^^^^^^
+        "#]],
     );
     check(
         &["select count(x) where x", "missing.log"],
         2,
         &expect![[r#"
-        error: cannot parse query: incomplete condition after the word "x" at column 23 (expected: field operator value) (see dmap --help)
-    "#]],
+            error: cannot parse query: incomplete condition after the word "x" at column 23 (expected: field operator value) (see dmap --help)
+              select count(x) where x
+                                    ^
+        "#]],
     );
     check(
         &["select count(x) limit many", "missing.log"],
         2,
         &expect![[r#"
-        error: cannot parse query: limit needs a whole number, not the word "many" at column 23 (see dmap --help)
-    "#]],
+            error: cannot parse query: limit needs a whole number, not the word "many" at column 23 (see dmap --help)
+              select count(x) limit many
+                                    ^^^^
+        "#]],
     );
     check(
         &["select count(x) logformat nosuch", "missing.log"],

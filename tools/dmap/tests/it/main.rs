@@ -1,6 +1,7 @@
 //! dmap as its users run it. It never looks inside.
 
 mod bad_input;
+mod documented;
 mod ends;
 mod formats;
 mod outfile;

@@ -122,7 +122,7 @@ fn what_cannot_be_done_is_told() {
     check(
         &["map: selct", "cat: DIR/a.log regex:noop "],
         &expect![[r#"
-            .syn capabilities journal-v1¬SERVER|testhost|ERROR|TIME|WHO|cannot parse query: unexpected word "selct" at column 1 (expected a clause such as select, from, where)
+            .syn capabilities journal-v1¬SERVER|testhost|ERROR|TIME|WHO|cannot parse query: unexpected word "selct" at column 1 (expected a clause such as select, from, where); did you mean select?
             ¬.syn close connection¬"#]],
     );
     check(

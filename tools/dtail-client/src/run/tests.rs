@@ -72,7 +72,7 @@ fn bad_requests_do_not_start() {
         let started = start_local(request, settings(), ReportPolicy::Interim, cancel);
         started.expect_err("refused").to_string()
     };
-    expect![[r#"cannot parse query: unexpected word "selct" at column 1 (expected a clause such as select, from, where)"#]].assert_eq(&show(request(Mode::Map, Some("selct x"))));
+    expect![[r#"cannot parse query: unexpected word "selct" at column 1 (expected a clause such as select, from, where); did you mean select?"#]].assert_eq(&show(request(Mode::Map, Some("selct x"))));
     expect!["no query given, say what to select"].assert_eq(&show(request(Mode::Map, None)));
 }
 

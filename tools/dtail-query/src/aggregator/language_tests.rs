@@ -171,6 +171,15 @@ fn columns_are_computed_and_renamed() {
         "#]],
     );
     check(
+        "select if(s>=400 and m=\"GET\", \"bad\", \"good\") as k,count(*) group by k",
+        LINES,
+        expect![[r#"
+            k,count(*)
+            bad,1
+            good,3
+        "#]],
+    );
+    check(
         "select lower(m),count(*),round(avg(s), 1) group by lower(m)",
         LINES,
         expect![[r#"
@@ -189,7 +198,7 @@ fn new_aggregates_have_results() {
         LINES,
         expect![[r#"
             count(distinct m),first(u),last(u),median(s),"percentile(s, 99)",stddev(s),variance(s),"histogram(s, 100)",histogram(s),"rate(s, n)","rate(*, n)"
-            3,/a,/c,405.466211,405.466211,153.205744,23472.000000,200..300:1 400..500:1 500..600:1,128..256:1 256..512:2,552.000000,1.333333
+            3,/a,/c,404.000000,404.000000,153.205744,23472.000000,200..300:1 400..500:1 500..600:1,128..256:1 256..512:2,552.000000,1.333333
         "#]],
     );
     check(

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use super::{Group, Groups};
 use crate::{
-    cell::{Cell, Histogram, Moments, Rate, Sketch, TextSet},
+    cell::{Bins, Cell, Histogram, Moments, Rate, Sketch, TextSet},
     query::{Aggregation, Query},
     sum::ExactSum,
 };
@@ -204,19 +204,30 @@ fn encode_cell(cell: &Cell, out: &mut Vec<u8>) {
     }
 }
 
-/// A sketch without bins is none.
+/// A sketch without values is none.
 fn encode_sketch(sketch: Option<&Sketch>, out: &mut Vec<u8>) {
-    let nothing = Sketch::default();
-    let (min, max, bins) = sketch.unwrap_or(&nothing).parts();
-    put_length(bins.len(), out);
-    if bins.is_empty() {
-        return;
-    }
-    out.extend_from_slice(&min.to_le_bytes());
-    out.extend_from_slice(&max.to_le_bytes());
-    for (bin, count) in bins {
-        out.extend_from_slice(&bin.to_le_bytes());
-        out.extend_from_slice(&count.to_le_bytes());
+    match sketch {
+        None => put_length(0, out),
+        Some(Sketch::Exact(values)) => {
+            put_length(values.len(), out);
+            if !values.is_empty() {
+                out.push(0);
+            }
+            for (value, count) in values {
+                out.extend_from_slice(&value.to_le_bytes());
+                out.extend_from_slice(&count.to_le_bytes());
+            }
+        }
+        Some(Sketch::Binned(bins)) => {
+            put_length(bins.counts.len(), out);
+            out.push(1);
+            out.extend_from_slice(&bins.min.to_le_bytes());
+            out.extend_from_slice(&bins.max.to_le_bytes());
+            for (bin, count) in &bins.counts {
+                out.extend_from_slice(&bin.to_le_bytes());
+                out.extend_from_slice(&count.to_le_bytes());
+            }
+        }
     }
 }
 
@@ -325,14 +336,27 @@ impl<'a> Fields<'a> {
         if count == 0 {
             return Ok(None);
         }
-        let (min, max) = (self.float()?, self.float()?);
-        let mut bins = Vec::new();
-        for _ in 0..count {
-            bins.push((i32::from_le_bytes(self.array()?), self.number()?));
+        let sketch = match self.array()? {
+            [0] => {
+                let mut values = Vec::new();
+                for _ in 0..count {
+                    values.push((self.float()?, self.number()?));
+                }
+                Sketch::Exact(values)
+            }
+            _ => {
+                let (min, max) = (self.float()?, self.float()?);
+                let mut counts = Vec::new();
+                for _ in 0..count {
+                    counts.push((i32::from_le_bytes(self.array()?), self.number()?));
+                }
+                Sketch::Binned(Bins { counts, min, max })
+            }
+        };
+        if !sketch.is_proper() {
+            return Err(BadPartialResult { reason: "its values are those of no sketch" });
         }
-        let sketch = Sketch::of_parts(min, max, bins);
-        let wrong = BadPartialResult { reason: "its bins are those of no sketch" };
-        sketch.map(|sketch| Some(Box::new(sketch))).ok_or(wrong)
+        Ok(Some(Box::new(sketch)))
     }
 
     fn moments(&mut self) -> Result<Option<Box<Moments>>, BadPartialResult> {

@@ -199,7 +199,7 @@ impl Parser<'_> {
         let (value, depth) = self.value()?;
         let pattern = self.pattern(name, false)?;
         self.close(open)?;
-        Ok((Expression::Extract(Box::new(value), pattern), depth))
+        Ok((Expression::Extract(Box::new(value), Box::new(pattern)), depth))
     }
 
     fn aggregate(

@@ -102,12 +102,22 @@ pub(super) fn comparison(word: &Token, next: Option<&Token>) -> Option<(Comparis
     Some((comparison, 1 + usize::from(is_negated)))
 }
 
-pub(super) fn unknown<T>(query: &str, word: &Token) -> Result<T, QueryError> {
+/// The error about a word that is no operator and comes after another one.
+pub(super) fn unknown<T>(query: &str, before: &Token, word: &Token) -> Result<T, QueryError> {
     let known = WORDS.iter().chain(&["is missing", "is present"]).copied();
     let meant = match word.kind {
         TokenKind::Word => suggestion::nearest(&word.text, known),
         _ => None,
     };
+    let is_word = before.kind == TokenKind::Word && before.text.len() > 1;
+    if meant.is_none()
+        && is_word
+        && let Some(meant) = suggestion::nearest(&before.text, ["and", "or", "not"])
+            .or_else(|| super::misspelt_keyword(&before.text))
+    {
+        let message = format!("unexpected {}; did you mean {meant}?", found(before));
+        return err_at(query, before, message);
+    }
     let meant = meant.map(|it| format!("; did you mean {it}?")).unwrap_or_default();
     let message = format!(
         "expected an operator, not the {}{meant} (numbers: == != < <= > >=, texts: eq ne contains \
@@ -144,6 +154,36 @@ pub(super) fn unglued(pieces: Vec<Token>) -> Vec<Token> {
             None => out.push(piece),
         }
     }
+    out
+}
+
+/// The same in the conditions of `if` only.
+pub(super) fn unglued_in_if(pieces: Vec<Token>) -> Vec<Token> {
+    let mut out: Vec<Token> = Vec::with_capacity(pieces.len());
+    let mut condition = Vec::new();
+    // For each open parenthesis, whether what comes is a condition.
+    let mut levels = Vec::new();
+    let mut before_is_if = false;
+    for piece in pieces {
+        if piece.after_comma
+            && let Some(level) = levels.last_mut()
+        {
+            *level = false;
+        }
+        match piece.kind {
+            TokenKind::Open => levels.push(before_is_if || levels.last() == Some(&true)),
+            TokenKind::Close => drop(levels.pop()),
+            _ => {}
+        }
+        before_is_if = piece.kind == TokenKind::Word && piece.text == crate::function::IF;
+        if levels.last() == Some(&true) {
+            condition.push(piece);
+        } else {
+            out.append(&mut unglued(std::mem::take(&mut condition)));
+            out.push(piece);
+        }
+    }
+    out.append(&mut unglued(condition));
     out
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Clause, Names, condition, err_at, found,
     leaf::{self, Leaf},
-    misspelt_column,
+    misspelt_column, operator,
     parser::{Mode, Parser},
 };
 use crate::{
@@ -159,7 +159,7 @@ fn has_leaves(value: &Expression<Leaf>) -> bool {
 }
 
 fn without_by(clause: &Clause<'_>) -> Vec<Token> {
-    let mut pieces = lex::pieces(clause.words);
+    let mut pieces = operator::unglued_in_if(lex::pieces(clause.words));
     pieces.retain(|it| !(it.kind == TokenKind::Quoted && it.text.is_empty()));
     if pieces.first().is_some_and(|it| it.is_word("by")) {
         pieces.remove(0);

@@ -385,7 +385,9 @@ impl<'a> Parser<'a> {
         }
         let first = &self.pieces[node.first];
         match self.peek() {
-            Some(token) if token.kind != TokenKind::Close => operator::unknown(self.text, token),
+            Some(token) if token.kind != TokenKind::Close => {
+                operator::unknown(self.text, first, token)
+            }
             _ => {
                 let message = format!(
                     "incomplete condition after the {} (expected: field operator value)",
@@ -418,12 +420,12 @@ impl<'a> Parser<'a> {
             Comparison::Matches { is_negated } => {
                 let (value, _) = self.value_of(left)?;
                 let pattern = self.pattern(operator, false)?;
-                negated(Condition::Matches(value, pattern), is_negated)
+                negated(Condition::Matches(value, Box::new(pattern)), is_negated)
             }
             Comparison::Like { is_negated } => {
                 let (value, _) = self.value_of(left)?;
                 let pattern = self.pattern(operator, true)?;
-                negated(Condition::Matches(value, pattern), is_negated)
+                negated(Condition::Matches(value, Box::new(pattern)), is_negated)
             }
             _ => {
                 if self.peek().is_none_or(|it| it.kind == TokenKind::Close) {
@@ -558,7 +560,10 @@ impl<'a> Parser<'a> {
         self.next += 1;
         self.names.patterns += 1;
         if self.names.patterns > MAX_PATTERNS {
-            let message = format!("a query may have {MAX_PATTERNS} patterns, this is one more");
+            let message = format!(
+                "a query may have {MAX_PATTERNS} patterns, this is one more, at the {}",
+                found(token)
+            );
             return err_at(self.text, token, message);
         }
         let compiled = if is_like {

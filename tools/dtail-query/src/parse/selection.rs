@@ -17,7 +17,7 @@ pub(super) fn selections(
     clause: &Clause<'_>,
     names: &mut Names,
 ) -> Result<(Vec<Selection>, bool), QueryError> {
-    let pieces: Vec<Token> = lex::pieces(clause.words);
+    let pieces = operator::unglued_in_if(lex::pieces(clause.words));
     let mode = Mode { conditions: false, rows_of_conditions: false, aggregates: true };
     let mut parser = Parser { text: clause.text, pieces: &pieces, next: 0, mode, names, depth: 0 };
     let is_distinct = parser.peek().is_some_and(|it| it.is_word("distinct"))

@@ -367,8 +367,8 @@ fn bad_requests_are_refused() {
         "ann",
         request(Mode::Map, &path, Some("selct")),
         &expect![[r#"
-        Refusal { generation: 1, kind: BadRequest, text: "cannot parse query: unexpected word \"selct\" at column 1 (expected a clause such as select, from, where)" }
-    "#]],
+            Refusal { generation: 1, kind: BadRequest, text: "cannot parse query: unexpected word \"selct\" at column 1 (expected a clause such as select, from, where); did you mean select?" }
+        "#]],
     );
     check(
         "{}",

@@ -22,8 +22,10 @@ fn bad_usage_is_one_line_and_exit_code_2() {
     check(
         &["select", "-query", "nonsense", "a.log"],
         &expect![[r#"
-        error: cannot parse query: unexpected word "nonsense" at column 1 (expected a clause such as select, from, where) (see dtail --help)
-    "#]],
+            error: cannot parse query: unexpected word "nonsense" at column 1 (expected a clause such as select, from, where) (see dtail --help)
+              nonsense
+              ^^^^^^^^
+        "#]],
     );
     check(
         &["-shutdownAfter", "soon", "a.log"],
