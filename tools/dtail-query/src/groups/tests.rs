@@ -140,7 +140,7 @@ fn a_result_depends_on_the_lines_and_their_blocks_only() {
             lines.iter().for_each(|line| sequential.line(line.as_bytes()));
         }
         let expected = fixture::csv(&sequential.take(), &query);
-        let mut threads = vec![whole.clone_empty(), whole.clone_empty(), whole];
+        let mut threads = [whole.clone_empty(), whole.clone_empty(), whole];
         let mut parts = Vec::new();
         for (sequence, lines) in blocks.iter().enumerate() {
             let thread = &mut threads[random.below(3)];
