@@ -63,6 +63,7 @@ impl Aggregator {
     /// Plans the query for one log format. `strict` reproduces DTail's numbers exactly: averages
     /// over all lines of a group, extremes that a part without values pulls to 0, rounded sums,
     /// grouping by the first column, CSV without quotes.
+    #[expect(clippy::needless_pass_by_value, reason = "an aggregator outlives what it is made of")]
     pub fn new(query: Arc<Query>, format: LogFormat, host: HostFacts, strict: bool) -> Aggregator {
         let (plan, fields) = Plan::new(&query, &format, &host, strict);
         let columns = query.cell_kinds();
@@ -113,12 +114,13 @@ impl Aggregator {
     }
 
     /// A new source begins, of which the header was read elsewhere. Formats without one pay no
-    /// attention.
-    pub fn start_source_with(&mut self, header: &[u8]) {
+    /// attention. `false`: it is none, the next line must be tried.
+    pub fn start_source_with(&mut self, header: &[u8]) -> bool {
         self.plan.reader.start_source();
         if self.format.has_header() {
             self.plan.reader.read(header, &mut self.fields);
         }
+        self.plan.reader.knows_columns()
     }
 
     /// Bytes that the groups hold, roughly.
@@ -172,11 +174,17 @@ impl Aggregator {
     }
 
     fn add_sample(&mut self, line: &[u8]) {
-        self.key.clear();
-        for &slot in &self.plan.group {
-            self.key.push(self.fields.get(slot, line).unwrap_or_default());
-        }
-        let (cells, heap) = self.groups.add_sample(&mut self.key);
+        let (cells, heap) = match self.plan.group[..] {
+            // A lone value is the key, there is no need to copy it.
+            [slot] => self.groups.add_sample_of(self.fields.get(slot, line).unwrap_or_default()),
+            _ => {
+                self.key.clear();
+                for &slot in &self.plan.group {
+                    self.key.push(self.fields.get(slot, line).unwrap_or_default());
+                }
+                self.groups.add_sample(&mut self.key)
+            }
+        };
         for (cell, input) in cells.iter_mut().zip(&self.plan.columns) {
             match *input {
                 Input::Value(slot) => {

@@ -106,12 +106,11 @@ pub fn lines(format: &str, data: &[u8]) {
     whole.start_source();
     if format.has_header() {
         let header = lines.next().unwrap_or_default();
-        // A blank line is none.
-        if header.iter().all(u8::is_ascii_whitespace) {
+        // Who has no header reads the lines in sequence.
+        if !whole.start_source_with(header) {
             return;
         }
-        whole.start_source_with(header);
-        parts.iter_mut().for_each(|part| part.start_source_with(header));
+        assert!(parts.iter_mut().all(|part| part.start_source_with(header)));
     }
     for (index, line) in lines.enumerate() {
         format.fields_of(line);

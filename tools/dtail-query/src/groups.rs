@@ -100,12 +100,23 @@ impl Groups {
     /// the line is counted as one of its samples.
     pub(crate) fn add_sample(&mut self, key: &mut GroupKey) -> (&mut [Cell], &mut usize) {
         let bounds = key.finish(self.strict);
-        let group = self.find_or_insert(&key.bytes, bounds);
+        self.add_sample_of_key(&key.bytes, bounds)
+    }
+
+    /// The same for the value of the only group field.
+    pub(crate) fn add_sample_of(&mut self, value: &[u8]) -> (&mut [Cell], &mut usize) {
+        self.add_sample_of_key(value, 0)
+    }
+
+    #[inline]
+    fn add_sample_of_key(&mut self, key: &[u8], bounds: usize) -> (&mut [Cell], &mut usize) {
+        let group = self.find_or_insert(key, bounds);
         self.groups[group].samples += 1;
         let cells = &mut self.cells[group * self.columns.len()..][..self.columns.len()];
         (cells, &mut self.heap)
     }
 
+    #[inline]
     fn find_or_insert(&mut self, key: &[u8], bounds: usize) -> usize {
         let hash = self.hasher.hash_one(key);
         let Groups { groups, keys, index, .. } = self;

@@ -95,6 +95,11 @@ impl Aggregation {
         self.has_header
     }
 
+    /// Whether this is a header, and not only the first line.
+    pub(crate) fn understands(&self, header: &Header) -> bool {
+        lock(&self.shares[0]).know(header)
+    }
+
     /// The blocks that follow are of another source.
     pub(crate) fn begin_turn(&mut self, turn: Turn) {
         (self.turn, self.blocks) = (turn, 0);

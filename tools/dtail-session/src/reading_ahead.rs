@@ -252,7 +252,10 @@ impl<'scope> Reading<'scope, '_> {
         outlet: &mut Outlet<'_>,
     ) -> Chunks {
         file.file.will_be_read();
-        if file.header.as_ref().is_some_and(|header| header.is_blank()) {
+        if let (Some(header), Work::Aggregate(aggregation)) = (&file.header, &*work)
+            && !aggregation.understands(header)
+        {
+            // Another line must be the header, or none can be read.
             return Chunks::InSequence(0);
         }
         let mut ranges = ranges(file.file.size());

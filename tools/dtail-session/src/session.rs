@@ -137,6 +137,8 @@ fn wants_bytes_only(request: &Request) -> bool {
 }
 
 #[cfg(test)]
+mod aggregation_tests;
+#[cfg(test)]
 mod server_tests;
 #[cfg(test)]
 mod tests;

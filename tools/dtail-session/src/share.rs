@@ -38,13 +38,6 @@ pub(crate) struct Header {
     pub(crate) line: Vec<u8>,
 }
 
-impl Header {
-    /// Another line must be the header, or none can be read.
-    pub(crate) fn is_blank(&self) -> bool {
-        self.line.iter().all(u8::is_ascii_whitespace)
-    }
-}
-
 /// How a block relates to its source.
 pub(crate) enum Beginning<'a> {
     /// The source begins with it.
@@ -131,7 +124,7 @@ impl Share {
                 self.at_header = self.has_header;
                 self.known = None;
             }
-            Beginning::Later(Some(header)) => self.know(header),
+            Beginning::Later(Some(header)) => _ = self.know(header),
             Beginning::Later(None) | Beginning::Continued => {}
         }
         self.aggregator.begin_block(sequence);
@@ -150,13 +143,12 @@ impl Share {
         self.weigh();
     }
 
-    /// Goes on within a source that begins so.
-    pub(crate) fn know(&mut self, header: &Header) {
+    /// Goes on within a source that begins so. `false`: that is no header.
+    pub(crate) fn know(&mut self, header: &Header) -> bool {
         self.at_header = false;
-        if self.known != Some(header.turn) {
-            self.aggregator.start_source_with(&header.line);
-            self.known = Some(header.turn);
-        }
+        let is_new = self.known != Some(header.turn);
+        self.known = Some(header.turn);
+        !is_new || self.aggregator.start_source_with(&header.line)
     }
 
     /// Tells the others how much is held.

@@ -88,3 +88,18 @@ fn the_configuration_names_the_format_of_queries_with_from() {
     let finished = dmap(&scratch, &["-cfg=c.json", "from . select sum(a)", "a.log"]).run();
     finished.exits(0).must(finished.stdout_text().contains("3.000000"), "the sum");
 }
+
+#[test]
+fn the_configuration_may_name_formats_of_its_own() {
+    let scratch = Scratch::new();
+    let formats = r#"{"mine": "^(?P<who>\\w+) took (?P<ms>\\d+)$", "bad": "("}"#;
+    scratch.write("c.json", format!(r#"{{"Common": {{"LogFormats": {formats}}}}}"#));
+    scratch.write("a.log", "ann took 5\nbob took 7\nann took 2\n");
+    let query = "select who,sum(ms) group by who logformat mine";
+    let finished = dmap(&scratch, &["-cfg=c.json", query, "a.log"]).run();
+    finished.exits(0).must(finished.stdout_text().contains("ann | 7.000000"), "the sum");
+    let finished = dmap(&scratch, &["-cfg=c.json", "select a logformat bad", "a.log"]).run();
+    finished
+        .exits(2)
+        .must(finished.stderr_text().contains("log format \"bad\": bad regular expression"), "why");
+}

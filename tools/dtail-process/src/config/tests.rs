@@ -207,3 +207,29 @@ fn none_means_no_file_and_a_missing_file_is_an_error() {
     let missing = Config::load(Some(Path::new("no/such/file"))).unwrap_err().to_string();
     assert!(missing.starts_with("cannot read config file no/such/file: "), "{missing}");
 }
+
+#[test]
+fn log_formats_are_pairs_of_name_and_expression() {
+    check(
+        r#"{"Common": {"LogFormats": {"mine": "(?P<a>x)"}}}"#,
+        &expect![[r#"
+        Config {
+            log_formats: [
+                (
+                    "mine",
+                    "(?P<a>x)",
+                ),
+            ],
+            server: ServerKeys {
+                permissions: PermissionKeys {
+                    users: {},
+                },
+            },
+        }
+    "#]],
+    );
+    check(
+        r#"{"Common": {"LogFormats": {"mine": 1}}}"#,
+        &expect!["config file FILE: Common.LogFormats.mine: must be a string"],
+    );
+}

@@ -28,6 +28,10 @@ impl CsvReader {
         CsvReader { columns: Vec::new(), needed: 0, has_header: false, strict }
     }
 
+    pub(super) fn has_header(&self) -> bool {
+        self.has_header
+    }
+
     pub(super) fn forget_header(&mut self) {
         self.has_header = false;
     }

@@ -62,7 +62,14 @@ impl Iterator for Marks<'_> {
 /// Whether a byte is anywhere in a line.
 #[inline]
 pub(super) fn has(byte: u8, line: &[u8]) -> bool {
-    (0..line.len()).step_by(WINDOW).any(|at| look(line, at, byte) != 0)
+    let mut at = 0;
+    while at < line.len() {
+        if look(line, at, byte) != 0 {
+            return true;
+        }
+        at += WINDOW;
+    }
+    false
 }
 
 /// A bit for each of the bytes from `at` on, as far as there are any: whether it is `byte`.
@@ -72,14 +79,13 @@ fn look(line: &[u8], at: usize, byte: u8) -> u64 {
         let (parts, _) = window.as_chunks::<WIDTH>();
         return parts.iter().rev().fold(0, |bits, part| bits << WIDTH | places(part, byte));
     }
+    let (parts, last) = line[at..].as_chunks::<WIDTH>();
     let rest = line.len() - at;
     let mut bits = 0;
-    for offset in (0..rest / WIDTH).map(|index| index * WIDTH) {
-        if let Some(part) = line[at + offset..].first_chunk() {
-            bits |= places(part, byte) << offset;
-        }
+    for (index, part) in parts.iter().enumerate() {
+        bits |= places(part, byte) << (index * WIDTH);
     }
-    let last = rest % WIDTH;
+    let last = last.len();
     if last > 0 {
         let partial = match line.last_chunk::<WIDTH>() {
             // Some of it was looked at before.

@@ -65,6 +65,14 @@ impl Reader {
         }
     }
 
+    /// Whether lines can be read: the header of their source was.
+    pub(crate) fn knows_columns(&self) -> bool {
+        match &self.layout {
+            Layout::Csv(csv) => csv.has_header(),
+            _ => true,
+        }
+    }
+
     /// Sets `fields` to those of `line`. They are meaningless unless it is a record.
     #[inline]
     pub(crate) fn read(&mut self, line: &[u8], fields: &mut Fields) -> Outcome {
