@@ -86,7 +86,7 @@ impl Contest {
         let mut order: Vec<usize> = (0..self.arms.len()).collect();
         let mut runs = vec![Vec::new(); self.arms.len()];
         for round in 0..=stage.rounds {
-            hyperfine::draw(&mut random, &mut order, round);
+            random.shuffle(&mut order);
             let measured = self.round(stage, home, &order, &export)?;
             for (index, run) in measured.into_iter().enumerate() {
                 let code = run.exit_codes.first().copied().flatten();
