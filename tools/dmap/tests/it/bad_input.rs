@@ -47,6 +47,10 @@ fn bad_queries_are_refused_before_anything_is_read() {
               ^^^^^^^^
         "#]],
     );
+}
+
+#[test]
+fn errors_show_the_place_in_the_query() {
     check(
         &["select count(x", "missing.log"],
         2,

@@ -76,11 +76,12 @@ fn nothing_is_lost_or_doubled_by_rotation() {
 fn make_later(scratch: &Scratch, name: &str, earlier: SystemTime) -> SystemTime {
     loop {
         let path = scratch.write(name, "");
-        let born = fs::metadata(&path).and_then(|metadata| metadata.created()).unwrap();
+        let born =
+            fs::metadata(&path).and_then(|metadata| metadata.created()).expect("a time of birth");
         if born > earlier {
             return born;
         }
-        fs::remove_file(path).unwrap();
+        fs::remove_file(path).expect("it was just made");
     }
 }
 
