@@ -195,6 +195,8 @@ pub(crate) enum Bench {
     Dgrep(BenchLocal),
     /// Copying beside cat; prefixes and colours
     Dcat(BenchLocal),
+    /// Aggregating beside DuckDB, Polars, chdb, mawk and ripgrep
+    Dmap(BenchLocal),
     /// Following a log that grows fast and is rotated; from write to print
     Dtail(BenchDtail),
     /// The writer of `bench dtail`, a process of its own
@@ -235,7 +237,8 @@ pub(crate) struct BenchLocal {
     /// Small data and few rounds
     #[arg(long)]
     pub(crate) quick: bool,
-    /// One more peer that takes ripgrep's options, such as rg15=/opt/rg15/rg; may be repeated
+    /// One more peer that takes ripgrep's options, such as rg15=/opt/rg15/rg, or for `bench dmap`
+    /// those of DTail's dmap; may be repeated
     #[arg(long, value_name = "NAME=PATH", value_parser = crate::bench::peers::named)]
     pub(crate) peer: Vec<(String, PathBuf)>,
     /// Measure how cost grows with the size (up to five times the large log) and with the number

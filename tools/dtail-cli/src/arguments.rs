@@ -33,6 +33,23 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
+/// In which form results are written, if not in DTail's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputChoice {
+    /// An array with an object per row.
+    Json,
+    /// An object per row and line.
+    Jsonl,
+    /// Comma separated values.
+    Csv,
+    /// Tab separated values.
+    Tsv,
+    /// A table of GitHub's Markdown.
+    Markdown,
+    /// Apache Parquet.
+    Parquet,
+}
+
 /// What is read: every client.
 #[derive(Debug, Clone, Args)]
 pub struct InputArgs {
@@ -180,6 +197,13 @@ pub struct QueryArgs {
     /// Stop collecting after this many seconds; 0: never
     #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = QUERY)]
     pub(crate) timeout: u64,
+    /// Form of results, also in an outfile: json, jsonl (an object per line), csv, tsv, markdown or
+    /// parquet [default: a table, and csv in an outfile]
+    #[arg(long, value_enum, value_name = "FORM", hide_possible_values = true, help_heading = QUERY)]
+    pub(crate) output: Option<OutputChoice>,
+    /// Print how the query is carried out and which fields the beginning of the first file has
+    #[arg(long, help_heading = QUERY)]
+    pub(crate) explain: bool,
 }
 
 /// What only dtail can do.

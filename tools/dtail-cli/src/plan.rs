@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dtail_client::{Access, Permissions, Remote, ReportPolicy, Settings};
@@ -21,6 +21,7 @@ use crate::form::Form;
 use crate::look::Look;
 use crate::palette::Palette;
 use crate::program::{Tool, Typed};
+use crate::results::Results;
 use crate::{files, hosts, patterns, refusals, table};
 
 const MAX_LINE_LENGTH: usize = 1024 * 1024;
@@ -38,6 +39,10 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) policy: ReportPolicy,
     pub(crate) query: Option<Query>,
+    /// In which form results are written.
+    pub(crate) results: Results,
+    /// The plan is to be explained and not carried out.
+    pub(crate) explains: bool,
     pub(crate) look: Look,
     pub(crate) tables: TableStyle,
     /// Tables may take the place of each other on a terminal.
@@ -62,6 +67,8 @@ impl Plan {
         let mut warnings = Vec::new();
         let (request, query) = request(typed, &mut warnings)?;
         let form = Form::new(typed, query.is_some())?;
+        let results = Results::new(typed, query.as_ref())?;
+        let explains = typed.query.as_ref().is_some_and(|args| args.explain);
         let request = form.ask(request);
         let args = &typed.common.remote;
         let settings = settings(&config, args.user.as_deref(), strict, query.is_some())?;
@@ -89,7 +96,9 @@ impl Plan {
         Ok(Plan {
             tool: typed.tool,
             refreshes: !strict && !args.interactive_query,
-            policy: policy(query.as_ref(), strict),
+            policy: results.policy().unwrap_or_else(|| policy(query.as_ref(), strict)),
+            results,
+            explains,
             look: Look { own_name: host, palette, paints_plain, form },
             control: args.interactive_query.then(|| args.control_tty.clone()),
             request,
@@ -100,6 +109,15 @@ impl Plan {
             diagnostics,
             warnings,
         })
+    }
+}
+
+impl Plan {
+    /// Whether somebody at a terminal would like to know how far a query has come.
+    pub(crate) fn live(&self) -> bool {
+        let reads_here = self.remote.is_none() && self.control.is_none();
+        let is_loud = !self.diagnostics.quiet.load(Ordering::Relaxed);
+        self.tool == Tool::Dmap && reads_here && is_loud && self.refreshes
     }
 }
 

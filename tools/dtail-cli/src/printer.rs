@@ -10,7 +10,6 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use dtail_client::{
     Event, FileRange, HostCounts, HostDiagnostic, HostLines, HostSource, Outcome, Report, Run,
-    write_outfile,
 };
 use dtail_process::log::Level;
 use dtail_protocol::{Request, Severity, Summary};
@@ -19,10 +18,12 @@ use dtail_query::{Query, TableStyle};
 use crate::arguments::BinaryChoice;
 use crate::diagnostics::{Diagnostics, tell_people};
 use crate::lines::LineFormat;
+use crate::live::Live;
 use crate::look::Look;
 use crate::output::Output;
 use crate::plan::Plan;
 use crate::prefixed;
+use crate::results::Results;
 use crate::screen::Screen;
 use crate::stdout::{CopyError, StandardOutput};
 
@@ -51,6 +52,8 @@ pub(crate) struct Printer {
     payload_lines: LineFormat,
     tables: TableStyle,
     query: Option<Query>,
+    results: Results,
+    live: Option<Live>,
     diagnostics: Diagnostics,
     warnings: Vec<String>,
     outfile_failed: bool,
@@ -66,6 +69,7 @@ pub(crate) struct Printer {
 impl Printer {
     /// Takes what concerns printing out of the plan.
     pub(crate) fn new(plan: Plan) -> io::Result<Printer> {
+        let live = plan.live().then(|| Live::standard(&plan.request.files)).flatten();
         Ok(Printer {
             output: Output::standard()?,
             lines: plan.look.lines(&plan.request),
@@ -73,7 +77,9 @@ impl Printer {
             payload_lines: plan.look.payload(&plan.request),
             look: plan.look,
             tables: plan.tables,
+            live,
             query: plan.query,
+            results: plan.results,
             diagnostics: plan.diagnostics,
             warnings: plan.warnings,
             outfile_failed: false,
@@ -91,6 +97,7 @@ impl Printer {
             cancel.store(true, Ordering::SeqCst);
         }
         let finished = run.finish();
+        self.live.iter_mut().for_each(Live::clear);
         let printed = printed.and_then(|()| match &finished {
             Ok(outcome) => self.conclude(outcome),
             Err(err) => self.say(Level::Error, err),
@@ -121,16 +128,20 @@ impl Printer {
                 Err(TryRecvError::Disconnected) => return Ok(()),
                 Err(TryRecvError::Empty) => {
                     self.output.flush()?;
-                    match events.recv_timeout(IDLE) {
+                    match events.recv_timeout(self.live.as_ref().map_or(IDLE, Live::wait)) {
                         Ok(event) => event,
                         Err(RecvTimeoutError::Disconnected) => return Ok(()),
                         Err(RecvTimeoutError::Timeout) if self.output.has_no_reader() => {
                             return Err(io::ErrorKind::BrokenPipe.into());
                         }
-                        Err(RecvTimeoutError::Timeout) => continue,
+                        Err(RecvTimeoutError::Timeout) => {
+                            self.live.iter_mut().for_each(Live::show);
+                            continue;
+                        }
                     }
                 }
             };
+            self.live.iter_mut().for_each(Live::clear);
             match event {
                 Event::Lines(lines) => self.print_lines(lines)?,
                 Event::Source(source) => self.print_end(&source)?,
@@ -228,27 +239,33 @@ impl Printer {
 
     fn print_report(&mut self, report: &Report) -> io::Result<()> {
         let Some(query) = &self.query else { return Ok(()) };
-        if query.outfile().is_none() {
-            if self.tables.limit_warning.is_none()
-                && let Some(warning) = report.table.limit_warning()
-            {
-                self.say(Level::Warn, &warning)?;
+        if let Some(live) = &mut self.live {
+            live.groups = Some(report.table.rows());
+        }
+        if query.outfile().is_some() {
+            if let Err(err) = self.results.write_outfile(query, &report.table) {
+                self.outfile_failed = true;
+                self.say(Level::Error, &err)?;
             }
-            let Some(screen) = &mut self.screen else {
-                report.table.write_text(&self.tables, &mut self.output)?;
-                return self.output.flush();
-            };
-            let mut table = Vec::new();
-            report.table.write_text(&self.tables, &mut table)?;
-            self.output.write_all(screen.prepare(&table).as_bytes())?;
-            self.output.write_all(&table)?;
+            return Ok(());
+        }
+        if self.results.print(&report.table, &mut self.output)? {
             return self.output.flush();
         }
-        if let Err(err) = write_outfile(query, &report.table) {
-            self.outfile_failed = true;
-            self.say(Level::Error, &err)?;
+        if self.tables.limit_warning.is_none()
+            && let Some(warning) = report.table.limit_warning()
+        {
+            self.say(Level::Warn, &warning)?;
         }
-        Ok(())
+        let Some(screen) = &mut self.screen else {
+            report.table.write_text(&self.tables, &mut self.output)?;
+            return self.output.flush();
+        };
+        let mut table = Vec::new();
+        report.table.write_text(&self.tables, &mut table)?;
+        self.output.write_all(screen.prepare(&table).as_bytes())?;
+        self.output.write_all(&table)?;
+        self.output.flush()
     }
 
     fn conclude(&mut self, outcome: &Outcome) -> io::Result<()> {

@@ -24,7 +24,7 @@ use crate::output::Output;
 use crate::plan::{self, Plan};
 use crate::printer::{Ended, Printer};
 use crate::prompt::SavedTerminal;
-use crate::{color_table, hosts, interactive};
+use crate::{color_table, explanation, hosts, interactive};
 use dtail_process::command_line::{self, NotParsed};
 
 /// After a signal: time for what was read to be printed.
@@ -148,6 +148,9 @@ fn carry_out(
     signals: &StopSignals,
 ) -> Result<Exit, String> {
     let tool = plan.tool;
+    if plan.explains {
+        return print_text(&explanation::of(&plan)?);
+    }
     let run = start(&mut plan, &cancel)?;
     if let (Some(terminal), Some(controls)) = (&plan.control, run.controls()) {
         let quiet = Arc::clone(&plan.diagnostics.quiet);

@@ -26,7 +26,7 @@ pub use dtail_ssh::{
 };
 pub use health::{HEALTH_USER, HealthError, check_health};
 pub use local::start_local_interactive;
-pub use outfile::write_outfile;
+pub use outfile::{Render, write_outfile, write_outfile_with};
 pub use remote::{
     Answer, KEEPALIVE, Native, Question, Remote, SOFTWARE, Transport, UnknownHosts, start_remote,
 };

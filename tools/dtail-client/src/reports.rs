@@ -14,6 +14,8 @@ pub enum ReportPolicy {
     Interim,
     /// A one-shot query reports once, at its end. A follow reports after each interval all the same.
     FinalOnly,
+    /// As [`ReportPolicy::FinalOnly`], and a result without rows is reported, too.
+    Always,
 }
 
 /// Merges increments and decides what is worth a report.
@@ -29,6 +31,8 @@ pub(crate) struct Reports {
     interim: bool,
     appends: bool,
     previous: Option<ResultTable>,
+    /// That there are no rows is worth a report.
+    tells_of_none: bool,
     /// When the next interval is over, for those who do not learn it from increments.
     due: Instant,
 }
@@ -37,6 +41,8 @@ impl Reports {
     pub(crate) fn new(query: Query, mode: Mode, policy: ReportPolicy, strict: bool) -> Reports {
         let follows = mode == Mode::Tail;
         let appends = query.outfile().is_some_and(|outfile| outfile.append);
+        // A file with nothing but titles says that the query has run.
+        let tells_of_none = query.outfile().is_some() || policy == ReportPolicy::Always;
         let replaces = query.outfile().is_some() && !appends;
         Reports {
             due: Instant::now() + query.interval(),
@@ -47,6 +53,7 @@ impl Reports {
             interim: follows || (policy == ReportPolicy::Interim && !appends),
             appends,
             previous: None,
+            tells_of_none,
         }
     }
 
@@ -106,8 +113,7 @@ impl Reports {
     pub(crate) fn finish(self) -> Option<Report> {
         let table = self.groups.table(&self.query);
         let worth_it = if table.rows() == 0 {
-            // A file with nothing but titles says that the query has run.
-            self.query.outfile().is_some() && self.previous.is_none()
+            self.tells_of_none && self.previous.is_none()
         } else {
             self.previous.as_ref() != Some(&table)
         };

@@ -30,6 +30,7 @@ mod prefilter;
 mod query;
 #[cfg(test)]
 mod random;
+mod rendering;
 mod result;
 mod sample;
 mod set;
@@ -42,4 +43,5 @@ pub use aggregator::{Aggregator, HostFacts};
 pub use format::{BadFormat, LogFormat, UnknownFormat, UserFormat, UserFormats};
 pub use groups::{BadPartialResult, Groups};
 pub use query::{Outfile, Query, QueryError};
-pub use table::{Paint, ResultTable, TableStyle};
+pub use rendering::OutputFormat;
+pub use table::{CellKind, ColumnKind, Paint, ResultTable, TableStyle};

@@ -1,4 +1,5 @@
-//! A finished result and its two renderings: the terminal table and CSV.
+//! A finished result and DTail's two renderings of it: the terminal table and CSV. Those for other
+//! programs are in `rendering`.
 //!
 //! Knows no escape sequence and no file: both are the caller's.
 
@@ -54,6 +55,30 @@ pub struct ResultTable {
     text: Vec<u8>,
     /// Where each cell ends in `text`.
     ends: Vec<usize>,
+    /// What each cell is.
+    kinds: Vec<CellKind>,
+}
+
+/// What a cell is, for renderings that have types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellKind {
+    /// Bytes as found in the logs.
+    Text,
+    /// A computed number, or what Go prints instead of one: `NaN`, `+Inf`, `-Inf`.
+    Number,
+    /// No line of the group had the value; the text is empty.
+    Missing,
+}
+
+/// What all cells of a column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Some are texts, or there is nothing to tell by.
+    Text,
+    /// Whole numbers within an `i64`, or missing.
+    Integer,
+    /// Numbers, or missing.
+    Float,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,23 +96,29 @@ impl ResultTable {
         strict: bool,
     ) -> ResultTable {
         let query = query.to_owned();
-        ResultTable { query, titles, limit, strict, text: Vec::new(), ends: Vec::new() }
+        let (text, ends, kinds) = (Vec::new(), Vec::new(), Vec::new());
+        ResultTable { query, titles, limit, strict, text, ends, kinds }
     }
 
-    /// Appends the next cell of the last row, or the first of a new one.
+    /// Appends the next cell of the last row, or the first of a new one: a text.
     pub(crate) fn push_cell(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push(CellKind::Text, write);
+    }
+
+    /// The same with a number, as it is printed.
+    pub(crate) fn push_number(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push(CellKind::Number, write);
+    }
+
+    /// The same with nothing.
+    pub(crate) fn push_missing(&mut self) {
+        self.push(CellKind::Missing, |_| ());
+    }
+
+    fn push(&mut self, kind: CellKind, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.text);
         self.ends.push(self.text.len());
-    }
-
-    /// The same for a cell that is a number.
-    pub(crate) fn push_number(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.push_cell(write);
-    }
-
-    /// The same for a cell that has no value.
-    pub(crate) fn push_missing(&mut self) {
-        self.push_cell(|_| {});
+        self.kinds.push(kind);
     }
 
     /// Number of rows there are, including those that a limit leaves out of every rendering.
@@ -105,6 +136,32 @@ impl ResultTable {
         let index = row * self.titles.len() + column;
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.text[start..self.ends[index]]
+    }
+
+    /// What one cell is. Panics when there is no such row or column.
+    pub fn cell_kind(&self, row: usize, column: usize) -> CellKind {
+        self.kinds[row * self.titles.len() + column]
+    }
+
+    /// What all shown cells of a column are.
+    pub fn column_kind(&self, column: usize) -> ColumnKind {
+        let mut kind = None;
+        for row in 0..self.shown_rows() {
+            match self.cell_kind(row, column) {
+                CellKind::Missing => {}
+                CellKind::Text => return ColumnKind::Text,
+                CellKind::Number if is_integer(self.cell(row, column)) => {
+                    kind.get_or_insert(ColumnKind::Integer);
+                }
+                CellKind::Number => kind = Some(ColumnKind::Float),
+            }
+        }
+        kind.unwrap_or(ColumnKind::Text)
+    }
+
+    /// Rows that are written to a file: all, up to the query's limit.
+    pub fn shown_rows(&self) -> usize {
+        self.limit.unwrap_or(usize::MAX).min(self.rows())
     }
 
     fn row(&self, row: usize) -> impl Iterator<Item = &[u8]> {
@@ -161,11 +218,11 @@ impl ResultTable {
 
     /// Writes comma separated values, with the line of titles if `header`. A value is quoted when
     /// a reader would need it (comma, quote, line end), but never in a strict result.
-    pub fn write_csv(&self, header: bool, w: &mut impl Write) -> io::Result<()> {
+    pub fn write_csv(&self, header: bool, w: &mut (impl Write + ?Sized)) -> io::Result<()> {
         if header {
             self.write_csv_row(self.titles.iter().map(|title| title.text.as_bytes()), w)?;
         }
-        for row in 0..self.limit.unwrap_or(usize::MAX).min(self.rows()) {
+        for row in 0..self.shown_rows() {
             self.write_csv_row(self.row(row), w)?;
         }
         Ok(())
@@ -174,7 +231,7 @@ impl ResultTable {
     fn write_csv_row<'a>(
         &self,
         cells: impl Iterator<Item = &'a [u8]>,
-        w: &mut impl Write,
+        w: &mut (impl Write + ?Sized),
     ) -> io::Result<()> {
         for (column, cell) in cells.enumerate() {
             if column > 0 {
@@ -231,6 +288,10 @@ fn write_row<'a>(
         w.write_all(paint.after.as_bytes())?;
     }
     w.write_all(b"\n")
+}
+
+fn is_integer(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| text.parse::<i64>().is_ok())
 }
 
 /// Characters as Go counts them: each byte that is not UTF-8 is one.

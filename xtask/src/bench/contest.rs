@@ -16,8 +16,8 @@ use crate::{atomic, words};
 
 /// The order of arms and all bootstrap samples come from this seed.
 const SEED: u64 = 2026;
-/// A round of these commands is a matter of seconds.
-const ROUND_LIMIT: Duration = Duration::from_secs(300);
+/// A run of these commands is a matter of seconds.
+const RUN_LIMIT: Duration = Duration::from_secs(300);
 
 /// Where the arms of a contest print to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,8 @@ impl Contest {
         Ok(Outcomes { runs })
     }
 
-    /// Every arm once, in the drawn order; results in the order of the arms.
+    /// Every arm once, in the drawn order; results in the order of the arms. Each has a hyperfine of
+    /// its own, which would else take the largest memory of all arms so far for that of each.
     fn round(
         &self,
         stage: &Stage<'_>,
@@ -114,19 +115,24 @@ impl Contest {
         order: &[usize],
         export: &Path,
     ) -> Result<Vec<Measurement>> {
-        let arms: Vec<Arm> = order.iter().map(|index| self.sink.fed(&self.arms[*index])).collect();
-        let arms: Vec<&Arm> = arms.iter().collect();
         let output = match self.sink {
             Sink::Pipe | Sink::Reader => PathBuf::from("pipe"),
             Sink::Null => PathBuf::from("null"),
             Sink::File => stage.folder.join("output"),
         };
         let program = &stage.hyperfine.path;
-        let command = hyperfine::command(stage.ctx, program, &arms, None, &output, export);
-        let mut command = Command::from(command);
-        surroundings(&mut command, home, self.folder.as_deref());
-        let measured = hyperfine::round(stage.ctx, &mut command, &self.arms, export, ROUND_LIMIT)?;
-        measured.with_context(|| format!("{}: a round took over {ROUND_LIMIT:?}", self.name))
+        let mut measured = vec![None; self.arms.len()];
+        for index in order {
+            let arm = self.sink.fed(&self.arms[*index]);
+            let command = hyperfine::command(stage.ctx, program, &[&arm], None, &output, export);
+            let mut command = Command::from(command);
+            surroundings(&mut command, home, self.folder.as_deref());
+            let arms = std::slice::from_ref(&arm);
+            let run = hyperfine::round(stage.ctx, &mut command, arms, export, RUN_LIMIT)?;
+            measured[*index] = run.and_then(|mut run| run.pop());
+        }
+        let all: Option<Vec<Measurement>> = measured.into_iter().collect();
+        all.with_context(|| format!("{}: a run took over {RUN_LIMIT:?}", self.name))
     }
 }
 
@@ -180,7 +186,12 @@ impl Outcomes {
     /// The largest resident memory of our runs in megabytes; nothing when this hyperfine is too
     /// old to tell.
     pub(crate) fn memory(&self) -> Option<f64> {
-        let largest = self.runs[0].iter().flat_map(|run| &run.memory_usage_byte).max();
+        self.memory_of(0)
+    }
+
+    /// The same of any arm.
+    pub(crate) fn memory_of(&self, arm: usize) -> Option<f64> {
+        let largest = self.runs[arm].iter().flat_map(|run| &run.memory_usage_byte).max();
         largest.map(|bytes| *bytes as f64 / 1e6)
     }
 }

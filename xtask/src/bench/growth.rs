@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::atomic;
+use crate::bench::aggregating::dmap;
 use crate::bench::answers::{self, Order};
-use crate::bench::contest::Contest;
+use crate::bench::contest::{Contest, Outcomes};
+use crate::bench::engines::{Engines, Work};
 use crate::bench::logs;
 use crate::bench::peers::{Kind, Peers, Wanted, dgrep};
 use crate::bench::plot::{self, Line};
@@ -15,14 +17,19 @@ use crate::bench::printing::dcat;
 use crate::bench::stage::Stage;
 use crate::compare::hyperfine::Arm;
 use crate::report::table::Table;
+use crate::workload::generate::Generator;
 
 /// The numbers of patterns that are searched for at once.
 const PATTERNS: [usize; 4] = [1, 10, 100, 1000];
 /// Fewer rounds than for a bar: lines over decades do not need more.
 const ROUNDS: u32 = 5;
 
+const SECONDS: &str = "s";
+
 /// What grows, and the median seconds of each arm at each step.
 struct Series {
+    /// What is measured: `s` or `MB`.
+    unit: &'static str,
     /// `size` or `patterns`: part of the file names.
     key: &'static str,
     title: String,
@@ -47,6 +54,7 @@ pub(crate) fn of_dgrep(stage: &Stage<'_>, peers: &Peers, data_size: u64) -> Resu
     })?;
     let log = logs::service(stage, data_size)?.display().to_string();
     let mut by_patterns = Series {
+        unit: SECONDS,
         key: "patterns",
         title: format!("dgrep, plain texts in {}", size(data_size as f64)),
         across: "patterns",
@@ -71,6 +79,53 @@ pub(crate) fn of_dcat(stage: &Stage<'_>, peers: &Peers, data_size: u64) -> Resul
     write(stage, "dcat", &[plain])
 }
 
+/// Measures how dmap's time and memory grow with the size of a log of DTail's lines.
+pub(crate) fn of_dmap(stage: &Stage<'_>, _: &Peers, data_size: u64) -> Result<Vec<PathBuf>> {
+    let program = stage.program("dmap")?;
+    let engines = Engines::find(stage)?;
+    let series = |unit, key, title: &str| Series {
+        unit,
+        key,
+        title: title.to_owned(),
+        across: "bytes",
+        arms: Vec::new(),
+        steps: Vec::new(),
+    };
+    let mut time = series(SECONDS, "size", "dmap, count, avg and max by host");
+    let mut memory = series("MB", "memory", "dmap, memory");
+    let mut groups = series("MB", "groups", "dmap, as many groups as lines, memory");
+    let mut groups_time = series(SECONDS, "groups-time", "dmap, as many groups as lines");
+    for bytes in &sizes(data_size)[1..] {
+        let log = logs::of(stage, Generator::Mapreduce, *bytes)?;
+        let work = [(Work::Stats, &mut time, Some(&mut memory))];
+        // Five times as many groups would fill the memory of the machine.
+        let many =
+            (*bytes <= data_size).then_some((Work::Groups, &mut groups_time, Some(&mut groups)));
+        for (work, time, memory) in work.into_iter().chain(many) {
+            let ours = std::iter::once(dmap(&program, work.query(), &log));
+            let arms = ours.chain(engines.arms(work, &log)).collect();
+            let outcomes = time.step_in(stage, *bytes as f64, arms, Order::Free)?;
+            let most: Option<Vec<f64>> =
+                (0..time.arms.len()).map(|arm| outcomes.memory_of(arm)).collect();
+            if let (Some(memory), Some(most)) = (memory, most) {
+                memory.arms.clone_from(&time.arms);
+                memory.steps.push((*bytes as f64, most));
+            }
+        }
+        if *bytes > data_size {
+            forget(&log)?;
+        }
+    }
+    let all = [time, memory, groups_time, groups];
+    write(stage, "dmap", &all.into_iter().filter(|one| !one.steps.is_empty()).collect::<Vec<_>>())
+}
+
+/// The largest log is of no use to anything else.
+fn forget(log: &Path) -> Result<()> {
+    std::fs::remove_file(log).context("cannot remove the largest log")?;
+    Ok(std::fs::remove_file(log.with_added_extension("sha256"))?)
+}
+
 /// A hundredth, a tenth, the usual size and five times as much: 10 MB to 5 GB.
 fn sizes(data_size: u64) -> [u64; 4] {
     [data_size / 100, data_size / 10, data_size, data_size * 5]
@@ -83,6 +138,7 @@ fn by_size(
     arms: &dyn Fn(&str) -> Vec<Arm>,
 ) -> Result<Series> {
     let mut series = Series {
+        unit: SECONDS,
         key: "size",
         title: title.to_owned(),
         across: "bytes",
@@ -93,9 +149,7 @@ fn by_size(
         let log = logs::service(stage, bytes)?;
         series.step(stage, bytes as f64, arms(&log.display().to_string()))?;
         if bytes > data_size {
-            // The largest is of no use to anything else.
-            std::fs::remove_file(&log).context("cannot remove the largest log")?;
-            std::fs::remove_file(log.with_added_extension("sha256"))?;
+            forget(&log)?;
         }
     }
     Ok(series)
@@ -104,26 +158,37 @@ fn by_size(
 impl Series {
     /// Measures one step and adds it.
     fn step(&mut self, stage: &Stage<'_>, at: f64, arms: Vec<Arm>) -> Result<()> {
+        self.step_in(stage, at, arms, Order::Fixed).map(drop)
+    }
+
+    /// The same for answers whose lines have an order, or none.
+    fn step_in(
+        &mut self,
+        stage: &Stage<'_>,
+        at: f64,
+        arms: Vec<Arm>,
+        order: Order,
+    ) -> Result<Outcomes> {
         stage.ctx.children.check()?;
         self.arms = arms.iter().map(|arm| arm.name.clone()).collect();
         let name = format!("growth of {}, {at}", self.title);
         let contest = Contest { codes: &[0, 1], ..Contest::new(&name, arms) };
-        answers::same(stage, &stage.folder, &contest, Order::Fixed)?;
+        answers::same(stage, &stage.folder, &contest, order)?;
         eprintln!("   {name}");
         let stage =
             Stage { rounds: ROUNDS.min(stage.rounds), folder: stage.folder.clone(), ..*stage };
         let outcomes = contest.run(&stage, &stage.folder)?;
         self.steps.push((at, outcomes.medians()));
-        Ok(())
+        Ok(outcomes)
     }
 
     fn table(&self) -> Table {
         let mut titles = vec![self.across.to_owned()];
-        titles.extend(self.arms.iter().map(|arm| format!("{arm}, s")));
+        titles.extend(self.arms.iter().map(|arm| format!("{arm}, {}", self.unit)));
         let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
         let mut table = Table::new(&titles);
         for (at, times) in &self.steps {
-            let at = if self.key == "size" { size(*at) } else { format!("{at}") };
+            let at = if self.across == "bytes" { size(*at) } else { format!("{at}") };
             let times = times.iter().map(|time| format!("{time:.4}"));
             table.cells(std::iter::once(at).chain(times).collect());
         }
@@ -136,7 +201,8 @@ impl Series {
             Line { name: name.clone(), points }
         };
         let lines: Vec<Line> = self.arms.iter().enumerate().map(line).collect();
-        plot::svg(&self.title, self.across, "seconds, median", &lines)
+        let up = if self.unit == SECONDS { "seconds, median" } else { "megabytes at most" };
+        plot::svg(&self.title, self.across, up, &lines)
     }
 }
 
@@ -200,6 +266,7 @@ mod tests {
     #[test]
     fn a_series_is_a_table_and_a_plot() {
         let series = Series {
+            unit: SECONDS,
             key: "size",
             title: "dgrep".to_owned(),
             across: "bytes",

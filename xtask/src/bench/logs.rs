@@ -22,18 +22,51 @@ const WORD_SEED: u64 = 914;
 /// How many small files there are; their names are short so that all fit into one command line.
 pub(crate) const SMALL_FILES: usize = 10_000;
 const SMALL_BYTES: u64 = 10_000;
+/// Lines of every kind but `Long` are shorter.
+const LINE_BYTES: u64 = 200;
 
 /// A service log of at least `bytes`, ending with its first whole line beyond.
 pub(crate) fn service(stage: &Stage<'_>, bytes: u64) -> Result<PathBuf> {
-    let name = format!("bench-{bytes}-v{}.log", Generator::VERSION);
+    of(stage, Generator::Service, bytes)
+}
+
+/// A log of at least `bytes`, ending with its first whole line beyond.
+pub(crate) fn of(stage: &Stage<'_>, generator: Generator, bytes: u64) -> Result<PathBuf> {
+    let name = format!("bench-{}{bytes}-v{}.log", kind(generator), Generator::VERSION);
     let path = stage.ctx.out_dir.join("inputs").join(name);
     let input = inputs::finish(path, Some(LOG_SEED), |temporary| {
         room(temporary, bytes)?;
         let mut out = BufWriter::with_capacity(1 << 18, std::fs::File::create(temporary)?);
-        Generator::Service.write_bytes(LOG_SEED, bytes, &mut out)?;
+        generator.write_bytes(LOG_SEED, bytes, &mut out)?;
         Ok(out.flush()?)
     })?;
     Ok(input.path)
+}
+
+/// A log of so many lines.
+pub(crate) fn lines(stage: &Stage<'_>, generator: Generator, lines: u64) -> Result<PathBuf> {
+    let name = format!("bench-{}{lines}-lines-v{}.log", kind(generator), Generator::VERSION);
+    let path = stage.ctx.out_dir.join("inputs").join(name);
+    let input = inputs::finish(path, Some(LOG_SEED), |temporary| {
+        room(temporary, lines * LINE_BYTES)?;
+        let mut out = BufWriter::with_capacity(1 << 18, std::fs::File::create(temporary)?);
+        generator.write(LOG_SEED, lines, &mut out)?;
+        Ok(out.flush()?)
+    })?;
+    Ok(input.path)
+}
+
+/// What a log's name says about its lines; nothing for service logs.
+fn kind(generator: Generator) -> &'static str {
+    match generator {
+        Generator::Service => "",
+        Generator::Mapreduce => "mapreduce-",
+        Generator::Csv => "csv-",
+        Generator::Keyvalue => "keyvalue-",
+        Generator::Json => "json-",
+        Generator::Long => "long-",
+        Generator::Utf8 => "utf8-",
+    }
 }
 
 /// The folder of the small files, and their names in it.
@@ -57,6 +90,16 @@ pub(crate) fn small_files(stage: &Stage<'_>) -> Result<(PathBuf, Vec<String>)> {
 /// A service log of about `bytes` before it was compressed: by the usual program when it is
 /// installed, because that is what people's logs are made with, else by a crate.
 pub(crate) fn packed(stage: &Stage<'_>, how: Compression, bytes: u64) -> Result<PathBuf> {
+    packed_of(stage, Generator::Service, how, bytes)
+}
+
+/// The same of another kind of log.
+pub(crate) fn packed_of(
+    stage: &Stage<'_>,
+    generator: Generator,
+    how: Compression,
+    bytes: u64,
+) -> Result<PathBuf> {
     let (program, extension) = match how {
         Compression::Gzip => ("gzip", "gz"),
         Compression::Zstd => ("zstd", "zst"),
@@ -64,13 +107,14 @@ pub(crate) fn packed(stage: &Stage<'_>, how: Compression, bytes: u64) -> Result<
         Compression::Bzip2 => ("bzip2", "bz2"),
         Compression::Lz4 => ("lz4", "lz4"),
     };
-    let name = format!("bench-{bytes}-v{}.log.{extension}", Generator::VERSION);
+    let kind = kind(generator);
+    let name = format!("bench-{kind}{bytes}-v{}.log.{extension}", Generator::VERSION);
     let path = stage.ctx.out_dir.join("inputs").join(name);
     let input = inputs::finish(path, Some(PACKED_SEED), |temporary| {
         room(temporary, bytes)?;
         let Some(program) = in_path(program) else {
             let mut plain = Vec::new();
-            Generator::Service.write_bytes(PACKED_SEED, bytes, &mut plain)?;
+            generator.write_bytes(PACKED_SEED, bytes, &mut plain)?;
             return inputs::compress(how, &plain, temporary);
         };
         let out = std::fs::File::create(temporary)?;
@@ -79,7 +123,7 @@ pub(crate) fn packed(stage: &Stage<'_>, how: Compression, bytes: u64) -> Result<
         let mut child = command.spawn().context("cannot run the compressor")?;
         let stdin = child.stdin.take().context("standard input was not piped")?;
         let mut stdin = BufWriter::with_capacity(1 << 18, stdin);
-        let written = Generator::Service.write_bytes(PACKED_SEED, bytes, &mut stdin);
+        let written = generator.write_bytes(PACKED_SEED, bytes, &mut stdin);
         let written = written.and_then(|()| stdin.flush());
         drop(stdin);
         let status = child.wait()?;

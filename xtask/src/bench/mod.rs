@@ -1,10 +1,12 @@
 //! What is measured, against what, and the bar each figure has to clear: the distributed half for
-//! `bench server`, single programs for `bench dgrep|dcat|dtail`. The recipes put them together;
+//! `bench server`, single programs for `bench dgrep|dcat|dmap|dtail`. The recipes put them together;
 //! nothing here decides a build.
 
+pub(crate) mod aggregating;
 pub(crate) mod answers;
 pub(crate) mod contest;
 pub(crate) mod crowd;
+pub(crate) mod engines;
 pub(crate) mod faults;
 pub(crate) mod figure;
 pub(crate) mod growth;

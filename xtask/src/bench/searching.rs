@@ -126,6 +126,17 @@ impl Collected {
         order: Order,
         limit: &dyn Fn(&Arm) -> f64,
     ) -> Result<()> {
+        self.hold_and_keep(stage, contest, order, limit).map(drop)
+    }
+
+    /// The same, for those who want more of what was measured.
+    pub(crate) fn hold_and_keep(
+        &mut self,
+        stage: &Stage<'_>,
+        contest: &Contest,
+        order: Order,
+        limit: &dyn Fn(&Arm) -> f64,
+    ) -> Result<Outcomes> {
         stage.ctx.children.check()?;
         let home = &stage.folder;
         let bytes = answers::same(stage, home, contest, order)?;
@@ -138,7 +149,7 @@ impl Collected {
             self.figures.push(Figure::new(&contest.name, time, "no peer here"));
         }
         self.figures.extend(against(&contest.name, &contest.arms, &outcomes, limit));
-        Ok(())
+        Ok(outcomes)
     }
 
     /// Remembers the contest that needed the most memory.

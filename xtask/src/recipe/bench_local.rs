@@ -1,4 +1,4 @@
-//! `bench dgrep` and `bench dcat`: one program beside its peers on this machine, each figure with
+//! `bench dgrep`, `bench dcat` and `bench dmap`: one program beside its peers on this machine, each figure with
 //! the bar it has to clear; or how its cost grows.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use crate::bench::figure::Figure;
 use crate::bench::peers::{Kind, Peers};
 use crate::bench::stage::Stage;
 use crate::bench::told::{Setting, tell};
-use crate::bench::{growth, printing, searching};
+use crate::bench::{aggregating, growth, printing, searching};
 use crate::cli;
 use crate::ctx::Ctx;
 use crate::lock::Lock;
@@ -20,7 +20,7 @@ use crate::recipe::plan::own_root;
 use crate::report;
 use crate::toolchain::{self, Need};
 
-/// What differs between the two.
+/// What differs between them.
 struct Subject {
     tool: &'static str,
     peers: &'static [Kind],
@@ -50,6 +50,19 @@ pub(crate) fn bench_dcat(options: &cli::BenchLocal) -> Result<()> {
             peers: &printing::PEERS,
             figures: printing::figures,
             growth: growth::of_dcat,
+        },
+    )
+}
+
+/// Measures dmap and fails when a bar was missed.
+pub(crate) fn bench_dmap(options: &cli::BenchLocal) -> Result<()> {
+    bench(
+        options,
+        &Subject {
+            tool: "dmap",
+            peers: &aggregating::PEERS,
+            figures: aggregating::figures,
+            growth: growth::of_dmap,
         },
     )
 }

@@ -42,6 +42,7 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Bench(Bench::Server(options)) => bench_server::bench_server(&options),
         Command::Bench(Bench::Dgrep(options)) => bench_local::bench_dgrep(&options),
         Command::Bench(Bench::Dcat(options)) => bench_local::bench_dcat(&options),
+        Command::Bench(Bench::Dmap(options)) => bench_local::bench_dmap(&options),
         Command::Bench(Bench::Dtail(options)) => bench_dtail::bench_dtail(&options),
         Command::Bench(Bench::Writer(options)) => bench_dtail::write(&options),
         Command::Fuzz(options) => fuzz::fuzz(&options),

@@ -48,7 +48,7 @@ const DIRECTIONS: [(&str, &[&str]); 18] = [
 ];
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
-const OWNERS: [(&str, &[&str]); 19] = [
+const OWNERS: [(&str, &[&str]); 20] = [
     ("regex", &["dtail-query", "dtail-search"]),
     ("regex-automata", &["dtail-search"]),
     ("regex-syntax", &["dtail-search"]),
@@ -78,6 +78,7 @@ const OWNERS: [(&str, &[&str]); 19] = [
     ),
     ("nix", &["dtail-process", "xtask"]),
     ("rpassword", &["dtail-cli"]),
+    ("parquet", &["dtail-cli"]),
     ("xshell", &["xtask"]),
     ("russh", &["dtail-ssh"]),
     ("tokio", &["dtail-ssh", "dtail-client", "dtail-server"]),

@@ -26,7 +26,7 @@ fn the_examples_of_the_reference_are_true() {
             }
         } else {
             if let Some(file) = kind.strip_prefix("text ") {
-                scratch.write(file, &format!("{}\n", block.join("\n")));
+                scratch.write(file, format!("{}\n", block.join("\n")));
             }
             block.iter().for_each(|line| put(line, &mut actual));
         }

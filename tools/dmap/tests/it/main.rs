@@ -1,9 +1,13 @@
 //! dmap as its users run it. It never looks inside.
 
 mod bad_input;
+mod differential;
 mod documented;
 mod ends;
 mod formats;
+mod forms;
+mod generated;
+mod merging;
 mod outfile;
 mod results;
 mod terminal;

@@ -94,6 +94,20 @@ fn is_installed(path: &str) -> bool {
     is_there
 }
 
+/// What is shown apart from the line that is written over, and that is gone at the end.
+#[track_caller]
+fn without_progress(shown: &str) -> String {
+    const ERASE: &str = "\x1b[K";
+    let parts: Vec<&str> = shown.split(ERASE).collect();
+    let without = parts.iter().enumerate().map(|(index, part)| match part.rsplit_once('\r') {
+        Some((rest, line)) if index + 1 < parts.len() && !line.contains('\n') => (rest, line),
+        _ => (*part, ""),
+    });
+    let (rest, lines): (Vec<&str>, Vec<&str>) = without.unzip();
+    assert!(lines.len() < 2 || lines[lines.len() - 2].is_empty(), "it is erased: {shown:?}");
+    rest.concat()
+}
+
 #[test]
 fn a_table_takes_the_place_of_the_one_before() {
     if !is_installed("/usr/bin/setsid") {
@@ -110,9 +124,11 @@ fn a_table_takes_the_place_of_the_one_before() {
     terminal.shows("            4 \r\n");
     pipe.write_all(STATS.as_bytes()).expect("a reader");
     terminal.shows("            8 \r\n");
+    // Below the table is how far the query has come.
+    terminal.shows("B/s, 1 group\x1b[K");
     drop(pipe);
     assert_eq!(exit_code(running), Some(0), "{}", terminal.shown());
-    let shown = terminal.shown();
+    let shown = without_progress(&terminal.shown());
     let (before, after) = shown.split_once("\x1b[").expect("the cursor moves");
     let lines = before.matches('\n').count();
     assert!(after.starts_with(&format!("{lines}A\r\x1b[J")), "{shown:?}");

@@ -93,6 +93,20 @@ fn a_device_is_not_replaced() {
 }
 
 #[test]
+fn what_the_system_has_open_is_not_replaced() {
+    use std::os::fd::AsRawFd;
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("out");
+    let file = fs::File::create(&path).expect("made");
+    let text = format!("select a outfile /dev/fd/{}", file.as_raw_fd());
+    let query = Query::parse(&text).expect("a good query");
+    write_outfile(&query, &Groups::new(false).table(&query)).expect("written");
+    assert_eq!(fs::read_to_string(&path).expect("text"), "a\n");
+    assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1);
+}
+
+#[test]
 fn an_error_names_the_path() {
     let query = Query::parse("select a outfile /none/out").expect("a good query");
     let err = write_outfile(&query, &Groups::new(false).table(&query)).expect_err("no folder");
