@@ -151,8 +151,8 @@ impl LogFormat {
             || (*self == LogFormat::Default && default::has_variable(variable))
     }
 
-    /// The fields of a line and their values, to be shown to people. Of a format with a header it
-    /// is the header that tells them.
+    /// The fields of a line and their values, to be shown to people; of CSV the columns by their
+    /// numbers.
     pub fn fields_of(&self, line: &[u8]) -> Vec<(String, String)> {
         let mut found = Vec::new();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -166,9 +166,15 @@ impl LogFormat {
         };
         match self {
             LogFormat::Default => default::each_field(line, &mut each),
-            LogFormat::Generic => {}
+            LogFormat::Generic => each(b"$line", line),
             LogFormat::GenericKv => key_value::each_field(line, &mut each),
-            LogFormat::Csv => csv::each_column(line, &mut |name| each(name, b"")),
+            LogFormat::Csv => {
+                let mut number = 0;
+                csv::each_column(line, &mut |value| {
+                    number += 1;
+                    each(number.to_string().as_bytes(), value);
+                });
+            }
             LogFormat::Json => json::each_field(line, &mut each),
             LogFormat::Logfmt => logfmt::each_field(line, &mut each),
             LogFormat::Common | LogFormat::Combined => {

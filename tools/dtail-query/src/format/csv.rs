@@ -166,7 +166,7 @@ fn after(end: usize, line: &[u8]) -> Option<usize> {
     (end < line.len()).then_some(end + 1)
 }
 
-/// The columns that a header names.
+/// The values of all columns, or their names if it is a header.
 pub(super) fn each_column(header: &[u8], each: &mut dyn FnMut(&[u8])) {
     let header = header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(header);
     let mut fields = Fields::default();

@@ -222,12 +222,12 @@ fn the_fields_of_a_line_can_be_shown() {
     expect![[r#"
         default: $severity=INFO $loglevel=INFO $time=20211002-071143 $pid=1 $caller=stats.go:56 $cpus=8 $goroutines=3 $cgocalls=7 $loadavg=0.21 $uptime=471h0m21s a=1 b=2
         generickv: a=1 c=2
-        csv: a= b,c= d=
+        csv: 1=a 2=b,c 3=d
         json: a.b=1 a.c=A d=[1,2] e=null
         logfmt: a=1 b=c d e=true
         common: remote_host=192.0.2.1 identity=- user=ann time=10/Oct/2000:13:55:36 -0700 request=GET /a?b=c d HTTP/1.0 method=GET path=/a?b=c d protocol=HTTP/1.0 status=200 bytes=2326
         syslog: priority=13 time=Oct 11 22:14:15 host=host app=app pid=7 message=hello facility=1 severity=5
-        generic: 
+        generic: $line=anything
     "#]]
     .assert_eq(&shown);
 }
