@@ -14,7 +14,6 @@ fn check(arguments: &[&str], code: i32, expected: &Expect) {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a list")]
 fn bad_queries_are_refused_before_anything_is_read() {
     check(
         &["missing.log"],
