@@ -44,21 +44,15 @@ fn fields(plan: &Plan, file: &std::ffi::OsStr, format: &LogFormat) -> Result<Vec
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut records = 0;
     let mut lines = runs::lines(&sample);
-    // A line says by itself how its values are called, unless a header does.
+    // The first line of some formats has the names of what the others have by numbers.
     let header = match format.has_header() {
-        true => Some(lines.next().map(|line| format.fields_of(line)).unwrap_or_default()),
-        false => None,
+        true => lines.next().map(|line| format.fields_of(line)).unwrap_or_default(),
+        false => Vec::new(),
     };
     for line in lines {
         records += 1;
         for (index, (name, value)) in format.fields_of(line).into_iter().enumerate() {
-            let (name, value) = match &header {
-                None => (name, value),
-                Some(header) => match header.get(index) {
-                    Some((title, _)) => (title.clone(), name),
-                    None => ((index + 1).to_string(), name),
-                },
-            };
+            let name = header.get(index).map_or(name, |(_, title)| title.clone());
             let place = *places.entry(name.clone()).or_insert_with(|| {
                 names.push((name, 0, value));
                 names.len() - 1

@@ -222,8 +222,8 @@ mod tests {
             &expect!["xtask: must not import dtail-query: imports go down"],
         );
         check_one(
-            package("dtail-query", &[("regex", false, "")]),
-            &expect!["dtail-query: must not import regex: its owner is dtail-search"],
+            package("dtail-query", &[("aho-corasick", false, "")]),
+            &expect!["dtail-query: must not import aho-corasick: its owner is dtail-search"],
         );
         check_one(
             package("dserver", &[("dtail-server", true, ""), ("tokio", false, "")]),
