@@ -27,6 +27,8 @@ use crate::HostDiagnostic;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A host that says nothing for so long is lost.
 const SILENCE: Duration = Duration::from_secs(45);
+/// Who wakes up so late was stopped, or the machine was, and could not have heard anybody.
+const LATE: Duration = Duration::from_secs(5);
 /// After the end was ordered: time for the host to say what it still has.
 const LAST_WORDS: Duration = Duration::from_millis(400);
 
@@ -74,7 +76,8 @@ enum Woken {
     Returned(u64),
     Ordered(Option<Order>),
     Stopped,
-    Timer,
+    /// It was planned for this time.
+    Timer(Instant),
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
@@ -154,8 +157,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
                     self.is_held = false;
                     self.say(&ClientFrame::Cancel).await;
                 }
-                Woken::Timer => {
+                Woken::Timer(due) => {
                     let now = Instant::now();
+                    if now >= due + LATE {
+                        self.heard = now;
+                    }
                     if self.last_words.is_some_and(|end| now >= end) {
                         return Ok(self.leave().await);
                     }
@@ -186,7 +192,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
             order = orders.recv(), if !is_stopping => Woken::Ordered(order),
             bytes = ledger.returned() => Woken::Returned(bytes),
             read = reader.read(incoming.space()), if !self.is_held => Woken::Read(read),
-            () = sleep_until(wake) => Woken::Timer,
+            () = sleep_until(wake) => Woken::Timer(wake),
         }
     }
 

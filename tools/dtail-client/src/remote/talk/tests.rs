@@ -10,7 +10,7 @@ use super::super::fixture::{
 };
 use super::super::link::Permit;
 use super::super::shared::{Failure, Item};
-use super::{HEARTBEAT, SILENCE, Talk};
+use super::{HEARTBEAT, LATE, SILENCE, Talk};
 
 type Ended = JoinHandle<Result<Summary, Failure>>;
 
@@ -191,6 +191,18 @@ async fn a_silent_host_is_lost() {
     let before = tokio::time::Instant::now();
     expect!["passing: lost: no sign of life for 45 s"].assert_eq(&failure(ended).await);
     assert_eq!(before.elapsed().as_secs(), SILENCE.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_stopped_listens_again_before_a_host_is_lost() {
+    let (mut server, ended, _rest) = begin(Choice::default());
+    server.greet(&[]).await;
+    // Lets the talk begin to wait; then a minute passes at once, as for a stopped process.
+    assert_eq!(server.next().await, Some(ClientFrame::Heartbeat));
+    tokio::time::advance(SILENCE + LATE + LATE).await;
+    tokio::task::yield_now().await;
+    server.say(&[finished(1, 0)]).await;
+    ended.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
