@@ -51,7 +51,7 @@ pub(crate) enum Command {
 }
 
 /// What the commands of the family share.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct Common {
     /// Tools to work on (default: every tool with a file in workloads/)
     #[arg(value_name = "TOOL")]
@@ -189,6 +189,30 @@ pub(crate) struct CaseInputs {
 
 #[derive(Subcommand)]
 pub(crate) enum Bench {
+    /// What the evaluation cases of workloads/ cost today
+    Run(BenchCases),
+    /// The same, and put the programs aside under a tag
+    Save {
+        /// Letters, digits, '.', '_' and '-'
+        tag: String,
+        #[command(flatten)]
+        cases: BenchCases,
+    },
+    /// Run today's programs beside the saved ones and fail (7) where they are slower
+    Compare {
+        /// A tag of `bench save`
+        tag: String,
+        #[command(flatten)]
+        cases: BenchCases,
+    },
+    /// List what is saved
+    List {
+        /// Folder of everything that is made
+        #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+        out_dir: PathBuf,
+    },
+    /// Remove saved tags
+    Clean(BenchClean),
     /// Sessions through dserver beside OpenSSH, a thousand hosts, a stalled client, a killed server
     Server(BenchServer),
     /// Searching beside ripgrep, grep and ugrep: single files, many, compressed
@@ -222,6 +246,58 @@ pub(crate) struct BenchCommon {
     /// Show the output of every command
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchCases {
+    /// Tools whose cases are run (default: every tool with a file in workloads/)
+    #[arg(value_name = "TOOL")]
+    pub(crate) tools: Vec<String>,
+    /// Rounds of each case [default: 12, --quick: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub(crate) rounds: Option<u32>,
+    /// Lines of an input of scale 1 [default: 300000, --quick: 100000]
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub(crate) data_size: Option<u64>,
+    /// Small data, few rounds, and programs without link-time optimisation (profile dist-quick)
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Profile of Cargo.toml that the programs are built with [default: dist, --quick: dist-quick]
+    #[arg(long, value_name = "NAME")]
+    cargo_profile: Option<String>,
+    /// Measure the programs in this folder instead of building them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bin_dir: Option<PathBuf>,
+    /// Run each case once more with --profile
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// Folder of everything that is made
+    #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+    pub(crate) out_dir: PathBuf,
+    /// Show the output of every command
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+impl BenchCases {
+    /// The profile the programs are built with.
+    pub(crate) fn cargo_profile(&self) -> &str {
+        let usual = if self.quick { "dist-quick" } else { "dist" };
+        self.cargo_profile.as_deref().unwrap_or(usual)
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct BenchClean {
+    /// Tags to remove (default: all but the newest)
+    #[arg(value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// How many of the newest stay when no tag is named
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) keep: usize,
+    /// Folder of everything that is made
+    #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+    pub(crate) out_dir: PathBuf,
 }
 
 #[derive(Args)]

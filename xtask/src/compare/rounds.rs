@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cargo::Bins;
 use crate::compare::hyperfine::{self, Arm, Export, Measurement};
@@ -21,8 +21,8 @@ use crate::{atomic, digest, words};
 
 /// The order of arms within rounds and all bootstrap samples come from this seed.
 const SEED: u64 = 2026;
-/// The arms and their folders; the names are of equal length, so that arguments are too.
-const ARMS: [(&str, &str); 3] = [("baseline", "a"), ("placebo", "b"), ("pgo", "c")];
+/// The folders of the arms; their names are of equal length, so that arguments are too.
+const FOLDERS: [&str; 3] = ["a", "b", "c"];
 
 /// What a comparison needs beside the programs.
 pub(crate) struct Setup<'a> {
@@ -31,6 +31,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) workloads: &'a Workloads,
     pub(crate) scene: Scene<'a>,
     pub(crate) rounds: u32,
+    /// What the first arm and the one that is compared with it are called.
+    pub(crate) names: (&'static str, &'static str),
 }
 
 /// The result for one case.
@@ -42,12 +44,12 @@ pub(crate) struct CaseResult {
     pub(crate) measure: &'static str,
     /// Median seconds of the baseline.
     pub(crate) baseline_s: f64,
-    pub(crate) pgo: Estimate,
+    pub(crate) candidate: Estimate,
     pub(crate) placebo: Estimate,
     pub(crate) verdict: Verdict,
     /// Peak resident memory in bytes, when this hyperfine measures it.
     pub(crate) baseline_memory: Option<u64>,
-    pub(crate) pgo_memory: Option<u64>,
+    pub(crate) candidate_memory: Option<u64>,
     /// Where the raw times are, in hyperfine's form.
     pub(crate) times: PathBuf,
     #[serde(skip)]
@@ -56,11 +58,24 @@ pub(crate) struct CaseResult {
     placebo_ratios: Vec<f64>,
 }
 
+/// What one program needs for one case.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CaseCost {
+    pub(crate) tool: String,
+    pub(crate) case: String,
+    /// "wall" or "cpu".
+    pub(crate) measure: String,
+    /// Seconds: the median and its 95 % interval.
+    pub(crate) seconds: (f64, f64, f64),
+    /// Peak resident memory in bytes, when this hyperfine measures it.
+    pub(crate) memory: Option<u64>,
+}
+
 /// The result over all cases of one tool, or of all tools.
 #[derive(Debug, Serialize)]
 pub(crate) struct Mean {
     pub(crate) name: String,
-    pub(crate) pgo: Estimate,
+    pub(crate) candidate: Estimate,
     pub(crate) placebo: Estimate,
 }
 
@@ -82,7 +97,7 @@ pub(crate) fn first_round(
 ) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     each_case(setup, |tool, case| {
-        let runner = Runner::new(setup, tool, case)?;
+        let runner = Runner::new(setup, tool, case, FOLDERS.len())?;
         if case.has_company() {
             lines.extend(runner.programs.iter().map(|program| run_case(&runner.job, program)));
         } else {
@@ -93,9 +108,31 @@ pub(crate) fn first_round(
     Ok(lines)
 }
 
-/// Copies the programs into their arms and runs all rounds of all cases.
-pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, pgo: &Bins) -> Result<Comparison> {
-    for ((_, folder), bins) in ARMS.iter().zip([baseline, baseline, pgo]) {
+/// Runs all rounds of all cases with the programs of a baseline, of its copy and of a candidate.
+pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, candidate: &Bins) -> Result<Comparison> {
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is of one lifetime")]
+    let cases = run(setup, &[baseline, baseline, candidate], |runner, runs| runner.judge(runs))?;
+    Ok(Comparison {
+        seed: SEED,
+        rounds: setup.rounds,
+        hyperfine: setup.hyperfine.version.clone(),
+        means: means(setup.workloads, &cases),
+        cases,
+    })
+}
+
+/// Runs all rounds of all cases with these programs alone.
+pub(crate) fn measure(setup: &Setup<'_>, programs: &Bins) -> Result<Vec<CaseCost>> {
+    run(setup, &[programs], |runner, runs| Ok(runner.cost(&runs[0])))
+}
+
+/// Copies the programs into their arms, runs every case and concludes something from its runs.
+fn run<T>(
+    setup: &Setup<'_>,
+    arms: &[&Bins],
+    conclude: impl Fn(&Runner<'_>, &[Vec<Measurement>]) -> Result<T>,
+) -> Result<Vec<T>> {
+    for (folder, bins) in FOLDERS.iter().zip(arms) {
         let folder = setup.ctx.out_dir.join("arms").join(folder);
         atomic::fresh_dir(&folder)?;
         for bin in &bins.bins {
@@ -106,19 +143,14 @@ pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, pgo: &Bins) -> Result<
     atomic::fresh_dir(&setup.ctx.out_dir.join("hyperfine"))?;
     let count = setup.workloads.tools.iter().flat_map(|tool| tool.cases(Kind::Eval)).count();
     let mut progress = Progress::new("compare", count as u64 * u64::from(setup.rounds + 1));
-    let mut cases = Vec::new();
+    let mut results = Vec::new();
     each_case(setup, |tool, case| {
         progress.say(&format!("{tool} {}", case.name));
-        cases.push(Runner::new(setup, tool, case)?.run(&mut progress)?);
+        let runner = Runner::new(setup, tool, case, arms.len())?;
+        results.push(conclude(&runner, &runner.run(&mut progress)?)?);
         Ok(())
     })?;
-    Ok(Comparison {
-        seed: SEED,
-        rounds: setup.rounds,
-        hyperfine: setup.hyperfine.version.clone(),
-        means: means(setup.workloads, &cases),
-        cases,
-    })
+    Ok(results)
 }
 
 fn each_case<'a>(
@@ -140,7 +172,7 @@ fn means(workloads: &Workloads, cases: &[CaseResult]) -> Vec<Mean> {
         let placebo: Vec<_> = chosen.iter().map(|case| case.placebo_ratios.clone()).collect();
         Mean {
             name: name.to_owned(),
-            pgo: geometric_mean(&ratios, SEED),
+            candidate: geometric_mean(&ratios, SEED),
             placebo: geometric_mean(&placebo, SEED),
         }
     };
@@ -160,16 +192,17 @@ struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    fn new(setup: &'a Setup<'a>, tool: &'a str, case: &'a Case) -> Result<Self> {
+    fn new(setup: &'a Setup<'a>, tool: &'a str, case: &'a Case, arms: usize) -> Result<Self> {
         let job = Job { ctx: setup.ctx, tool, case, scene: setup.scene };
         let program = |folder| setup.ctx.out_dir.join("arms").join(folder).join(tool);
-        let programs: Vec<PathBuf> = ARMS.iter().map(|(_, folder)| program(folder)).collect();
+        let programs: Vec<PathBuf> = FOLDERS.iter().take(arms).map(program).collect();
         let args = job.args(None)?;
+        let names = [setup.names.0, "placebo", setup.names.1];
         let arm = |(name, program): (&'static str, &PathBuf)| {
             let program = std::iter::once(program.display().to_string());
             Arm { name: name.to_owned(), words: program.chain(args.iter().cloned()).collect() }
         };
-        let arms = ARMS.iter().map(|(name, _)| *name).zip(&programs).map(arm).collect();
+        let arms = names.into_iter().zip(&programs).map(arm).collect();
         let export = setup.ctx.out_dir.join("hyperfine").join("round.json");
         Ok(Self { setup, job, arms, programs, export })
     }
@@ -180,7 +213,8 @@ impl<'a> Runner<'a> {
         Ok(hyperfine::command(ctx, path, &arms, self.job.stdin()?, Path::new("pipe"), &self.export))
     }
 
-    fn run(&self, progress: &mut Progress) -> Result<CaseResult> {
+    /// The runs of each arm.
+    fn run(&self, progress: &mut Progress) -> Result<Vec<Vec<Measurement>>> {
         let mut random = Random::new(SEED ^ seed_of(self.job.tool, &self.job.case.name));
         let mut order: Vec<usize> = (0..self.arms.len()).collect();
         let mut runs: Vec<Vec<Measurement>> = vec![Vec::new(); self.arms.len()];
@@ -197,7 +231,7 @@ impl<'a> Runner<'a> {
             }
             progress.step();
         }
-        self.judge(&runs)
+        Ok(runs)
     }
 
     /// Runs every arm once; results in the order of the arms.
@@ -244,6 +278,19 @@ impl<'a> Runner<'a> {
         measured.into_iter().collect::<Option<_>>().context("an arm was left out")
     }
 
+    fn cost(&self, runs: &[Measurement]) -> CaseCost {
+        let Job { tool, case, .. } = &self.job;
+        let values: Vec<f64> = runs.iter().map(|run| value(case, run)).collect();
+        let seconds = estimate(&values, SEED ^ seed_of(tool, &case.name));
+        CaseCost {
+            tool: (*tool).to_owned(),
+            case: case.name.clone(),
+            measure: name_of(case.measure).to_owned(),
+            seconds: (seconds.median, seconds.low, seconds.high),
+            memory: runs.iter().flat_map(|run| &run.memory_usage_byte).max().copied(),
+        }
+    }
+
     fn judge(&self, runs: &[Vec<Measurement>]) -> Result<CaseResult> {
         let Job { ctx, tool, case, .. } = &self.job;
         let times = ctx.out_dir.join("hyperfine").join(format!("{tool}.{}.json", case.name));
@@ -256,27 +303,31 @@ impl<'a> Runner<'a> {
         atomic::write_json(&times, &export)?;
         let of =
             |arm: usize| -> Vec<f64> { runs[arm].iter().map(|run| value(case, run)).collect() };
-        let (baseline, placebo, pgo) = (of(0), of(1), of(2));
+        let (baseline, placebo, candidate) = (of(0), of(1), of(2));
         let seed = SEED ^ seed_of(tool, &case.name);
-        let ratios = log_ratios(&pgo, &baseline);
+        let ratios = log_ratios(&candidate, &baseline);
         let placebo_ratios = log_ratios(&placebo, &baseline);
-        let (pgo, placebo) = (estimate(&ratios, seed), estimate(&placebo_ratios, seed));
+        let (candidate, placebo) = (estimate(&ratios, seed), estimate(&placebo_ratios, seed));
         let memory = |arm: usize| export.results[arm].memory_usage_byte.iter().max().copied();
         Ok(CaseResult {
             tool: (*tool).to_owned(),
             case: case.name.clone(),
-            measure: if case.measure == Measure::Cpu { "cpu" } else { "wall" },
+            measure: name_of(case.measure),
             baseline_s: crate::compare::statistics::median(&baseline),
-            verdict: Verdict::of(&pgo, &placebo),
-            pgo,
+            verdict: Verdict::of(&candidate, &placebo),
+            candidate,
             placebo,
             baseline_memory: memory(0),
-            pgo_memory: memory(2),
+            candidate_memory: memory(2),
             times: times.strip_prefix(&ctx.root).unwrap_or(&times).to_owned(),
             ratios,
             placebo_ratios,
         })
     }
+}
+
+fn name_of(measure: Measure) -> &'static str {
+    if measure == Measure::Cpu { "cpu" } else { "wall" }
 }
 
 fn value(case: &Case, run: &Measurement) -> f64 {

@@ -128,6 +128,7 @@ fn prove(
         workloads,
         scene,
         rounds: plan.rounds,
+        names: ("baseline", "pgo"),
     };
     let comparison = ctx.stage("compare", || rounds::compare(&setup, baseline, &pgo))?;
     Ok((comparison, report::profile_rows(profiles, baseline, &pgo)?))

@@ -39,8 +39,8 @@ pub(crate) fn render(report: &Report) -> String {
         comparison.seed,
     );
     for (title, table) in [
-        ("Gain over the baseline (positive is faster)", means_table(report)),
-        ("Evaluation cases", cases_table(report)),
+        ("Gain over the baseline (positive is faster)", means_table(comparison)),
+        ("Evaluation cases", cases_table(comparison)),
         ("Profiles and sizes", profiles_table(report)),
         ("Stages", stage_table(&report.stages)),
     ] {
