@@ -48,7 +48,7 @@ const DIRECTIONS: [(&str, &[&str]); 18] = [
 ];
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
-const OWNERS: [(&str, &[&str]); 21] = [
+const OWNERS: [(&str, &[&str]); 22] = [
     ("regex", &["dtail-query", "dtail-search"]),
     ("regex-automata", &["dtail-search"]),
     ("regex-syntax", &["dtail-search"]),
@@ -80,6 +80,7 @@ const OWNERS: [(&str, &[&str]); 21] = [
     ("nix", &["dtail-process", "xtask"]),
     ("rpassword", &["dtail-cli"]),
     ("parquet", &["dtail-cli"]),
+    ("probe", &["dtail-lines", "dtail-session", "dtail-server"]),
     ("xshell", &["xtask"]),
     ("russh", &["dtail-ssh"]),
     ("tokio", &["dtail-ssh", "dtail-client", "dtail-server"]),

@@ -9,6 +9,7 @@ mod jobs;
 mod legacy;
 mod limits;
 mod old_client;
+mod probes;
 mod searches;
 mod subsystem;
 mod usage;
