@@ -93,14 +93,27 @@ pub(crate) struct Pipeline {
     #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     pub(crate) data_size: Option<u64>,
     /// Rounds of the comparison [default: 20, pgo-quick: 8]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1000))]
     pub(crate) rounds: Option<u32>,
+    /// Rounds that a case may get when it is not clear after --rounds [default: as --rounds]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub(crate) max_rounds: Option<u32>,
+    /// Fail (7) if a case or a tool has become slower by more than this, beyond doubt: 2%
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) gate: Option<f64>,
     /// Train on your own log files (quote the pattern); half of each file is kept for evaluation
     #[arg(long, value_name = "GLOB")]
     pub(crate) corpus: Option<String>,
     /// Take up an earlier run at this stage (see the stage table)
     #[arg(long, value_name = "STAGE")]
     pub(crate) from: Option<String>,
+}
+
+/// `2%` or `2`, as 2.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim_end().parse::<f64>();
+    let number = number.ok().filter(|number| (0.0..100.0).contains(number));
+    number.ok_or_else(|| "a percentage from 0 to below 100, such as 2%".to_owned())
 }
 
 #[derive(Args, Clone)]

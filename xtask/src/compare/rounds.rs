@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::cargo::Bins;
 use crate::compare::hyperfine::{self, Arm, Export, Measurement};
-use crate::compare::statistics::{Estimate, Verdict, estimate, geometric_mean, log_ratios};
+use crate::compare::rank::{Ranks, holm, ranks};
+use crate::compare::statistics::{
+    Estimate, MISSES, Verdict, estimate, geometric_mean, log_ratios, median,
+};
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::progress::Progress;
@@ -31,6 +34,9 @@ pub(crate) struct Setup<'a> {
     pub(crate) workloads: &'a Workloads,
     pub(crate) scene: Scene<'a>,
     pub(crate) rounds: u32,
+    /// A case that is not clear after `rounds` gets as many more, up to this number. Whoever looks
+    /// more often sees more by chance, so the intervals are that much wider.
+    pub(crate) max_rounds: u32,
     /// What the first arm and the one that is compared with it are called.
     pub(crate) names: (&'static str, &'static str),
 }
@@ -46,7 +52,12 @@ pub(crate) struct CaseResult {
     pub(crate) baseline_s: f64,
     pub(crate) candidate: Estimate,
     pub(crate) placebo: Estimate,
+    /// Wilcoxon's test and the Hodges–Lehmann shift of the same log-ratios.
+    pub(crate) ranks: Ranks,
+    /// The test's p-value after Holm's correction over all cases.
+    pub(crate) p_of_all: f64,
     pub(crate) verdict: Verdict,
+    pub(crate) rounds: u32,
     /// Peak resident memory in bytes, when this hyperfine measures it.
     pub(crate) baseline_memory: Option<u64>,
     pub(crate) candidate_memory: Option<u64>,
@@ -84,9 +95,32 @@ pub(crate) struct Mean {
 pub(crate) struct Comparison {
     pub(crate) seed: u64,
     pub(crate) rounds: u32,
+    pub(crate) max_rounds: u32,
     pub(crate) hyperfine: String,
     pub(crate) cases: Vec<CaseResult>,
     pub(crate) means: Vec<Mean>,
+}
+
+impl Comparison {
+    /// Cases and means that have surely become slower by more than `percent`.
+    pub(crate) fn regressions(&self, percent: f64) -> Vec<String> {
+        let limit = (percent / 100.0).ln_1p();
+        let cases = self.cases.iter().filter(|case| case.verdict == Verdict::Slower);
+        let cases = cases.filter(|case| case.candidate.low > limit);
+        let means = self.means.iter().filter(|mean| {
+            let is_slower = Verdict::of(&mean.candidate, &mean.placebo) == Verdict::Slower;
+            is_slower && mean.candidate.low > limit
+        });
+        let cases = cases.map(|case| format!("{} {}", case.tool, case.case));
+        cases.chain(means.map(|mean| format!("{} (mean)", mean.name))).collect()
+    }
+
+    /// The least rounds with which one case of so many can be proven, when all of them agree: half
+    /// of the signs' 2^n choices, twice, times the cases.
+    pub(crate) fn least_rounds(&self) -> u32 {
+        let needed = 2.0 * self.cases.len() as f64 / MISSES;
+        needed.log2().floor() as u32 + 1
+    }
 }
 
 /// The commands of the first round, for `--dry-run`; `run_case` spells that of a case which our
@@ -110,11 +144,12 @@ pub(crate) fn first_round(
 
 /// Runs all rounds of all cases with the programs of a baseline, of its copy and of a candidate.
 pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, candidate: &Bins) -> Result<Comparison> {
-    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is of one lifetime")]
-    let cases = run(setup, &[baseline, baseline, candidate], |runner, runs| runner.judge(runs))?;
+    let mut cases = run(setup, &[baseline, baseline, candidate], judged)?;
+    correct(&mut cases);
     Ok(Comparison {
         seed: SEED,
         rounds: setup.rounds,
+        max_rounds: setup.max_rounds,
         hyperfine: setup.hyperfine.version.clone(),
         means: means(setup.workloads, &cases),
         cases,
@@ -123,14 +158,29 @@ pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, candidate: &Bins) -> R
 
 /// Runs all rounds of all cases with these programs alone.
 pub(crate) fn measure(setup: &Setup<'_>, programs: &Bins) -> Result<Vec<CaseCost>> {
-    run(setup, &[programs], |runner, runs| Ok(runner.cost(&runs[0])))
+    run(setup, &[programs], |runner, progress| {
+        let mut runs = vec![Vec::new()];
+        runner.rounds(&mut runs, progress)?;
+        Ok(runner.cost(&runs[0]))
+    })
+}
+
+/// Takes back what only the number of cases made look sure.
+fn correct(cases: &mut [CaseResult]) {
+    let p: Vec<f64> = cases.iter().map(|case| case.ranks.p).collect();
+    for (case, p_of_all) in cases.iter_mut().zip(holm(&p)) {
+        case.p_of_all = p_of_all;
+        if matches!(case.verdict, Verdict::Faster | Verdict::Slower) && p_of_all >= MISSES {
+            case.verdict = Verdict::Inconclusive;
+        }
+    }
 }
 
 /// Copies the programs into their arms, runs every case and concludes something from its runs.
 fn run<T>(
     setup: &Setup<'_>,
     arms: &[&Bins],
-    conclude: impl Fn(&Runner<'_>, &[Vec<Measurement>]) -> Result<T>,
+    conclude: fn(&Runner<'_>, &mut Progress) -> Result<T>,
 ) -> Result<Vec<T>> {
     for (folder, bins) in FOLDERS.iter().zip(arms) {
         let folder = setup.ctx.out_dir.join("arms").join(folder);
@@ -147,7 +197,7 @@ fn run<T>(
     each_case(setup, |tool, case| {
         progress.say(&format!("{tool} {}", case.name));
         let runner = Runner::new(setup, tool, case, arms.len())?;
-        results.push(conclude(&runner, &runner.run(&mut progress)?)?);
+        results.push(conclude(&runner, &mut progress)?);
         Ok(())
     })?;
     Ok(results)
@@ -213,11 +263,12 @@ impl<'a> Runner<'a> {
         Ok(hyperfine::command(ctx, path, &arms, self.job.stdin()?, Path::new("pipe"), &self.export))
     }
 
-    /// The runs of each arm.
-    fn run(&self, progress: &mut Progress) -> Result<Vec<Vec<Measurement>>> {
-        let mut random = Random::new(SEED ^ seed_of(self.job.tool, &self.job.case.name));
+    /// Adds rounds to the runs of each arm.
+    fn rounds(&self, runs: &mut [Vec<Measurement>], progress: &mut Progress) -> Result<()> {
+        let before = runs[0].len() as u32;
+        let case = seed_of(self.job.tool, &self.job.case.name);
+        let mut random = Random::new(SEED ^ case ^ u64::from(before));
         let mut order: Vec<usize> = (0..self.arms.len()).collect();
-        let mut runs: Vec<Vec<Measurement>> = vec![Vec::new(); self.arms.len()];
         atomic::fresh_dir(&self.job.scratch())?;
         for round in 0..=self.setup.rounds {
             hyperfine::draw(&mut random, &mut order, round);
@@ -229,9 +280,12 @@ impl<'a> Runner<'a> {
                     runs[index].push(measurement);
                 }
             }
-            progress.step();
+            // Rounds beyond those planned are no steps.
+            if before == 0 {
+                progress.step();
+            }
         }
-        Ok(runs)
+        Ok(())
     }
 
     /// Runs every arm once; results in the order of the arms.
@@ -281,7 +335,7 @@ impl<'a> Runner<'a> {
     fn cost(&self, runs: &[Measurement]) -> CaseCost {
         let Job { tool, case, .. } = &self.job;
         let values: Vec<f64> = runs.iter().map(|run| value(case, run)).collect();
-        let seconds = estimate(&values, SEED ^ seed_of(tool, &case.name));
+        let seconds = estimate(&values, SEED ^ seed_of(tool, &case.name), MISSES);
         CaseCost {
             tool: (*tool).to_owned(),
             case: case.name.clone(),
@@ -291,7 +345,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn judge(&self, runs: &[Vec<Measurement>]) -> Result<CaseResult> {
+    fn judge(&self, runs: &[Vec<Measurement>], misses: f64) -> Result<CaseResult> {
         let Job { ctx, tool, case, .. } = &self.job;
         let times = ctx.out_dir.join("hyperfine").join(format!("{tool}.{}.json", case.name));
         let pooled = self
@@ -307,13 +361,18 @@ impl<'a> Runner<'a> {
         let seed = SEED ^ seed_of(tool, &case.name);
         let ratios = log_ratios(&candidate, &baseline);
         let placebo_ratios = log_ratios(&placebo, &baseline);
-        let (candidate, placebo) = (estimate(&ratios, seed), estimate(&placebo_ratios, seed));
+        let (candidate, placebo) =
+            (estimate(&ratios, seed, misses), estimate(&placebo_ratios, seed, misses));
+        let ranks = ranks(&ratios);
         let memory = |arm: usize| export.results[arm].memory_usage_byte.iter().max().copied();
         Ok(CaseResult {
             tool: (*tool).to_owned(),
             case: case.name.clone(),
             measure: name_of(case.measure),
-            baseline_s: crate::compare::statistics::median(&baseline),
+            baseline_s: median(&baseline),
+            rounds: baseline.len() as u32,
+            ranks,
+            p_of_all: ranks.p,
             verdict: Verdict::of(&candidate, &placebo),
             candidate,
             placebo,
@@ -330,6 +389,22 @@ fn name_of(measure: Measure) -> &'static str {
     if measure == Measure::Cpu { "cpu" } else { "wall" }
 }
 
+/// Runs rounds until the verdict is clear or the cap is reached.
+fn judged(runner: &Runner<'_>, progress: &mut Progress) -> Result<CaseResult> {
+    let Setup { rounds, max_rounds, .. } = *runner.setup;
+    let looks = max_rounds.div_ceil(rounds);
+    let misses = MISSES / f64::from(looks);
+    let mut runs: Vec<Vec<Measurement>> = vec![Vec::new(); runner.arms.len()];
+    for look in 1..=looks {
+        runner.rounds(&mut runs, progress)?;
+        let result = runner.judge(&runs, misses)?;
+        if look == looks || result.verdict != Verdict::Inconclusive {
+            return Ok(result);
+        }
+    }
+    anyhow::bail!("no rounds were asked for")
+}
+
 fn value(case: &Case, run: &Measurement) -> f64 {
     match case.measure {
         Measure::Wall => run.times.first().copied().unwrap_or(run.mean),
@@ -341,4 +416,65 @@ fn value(case: &Case, run: &Measurement) -> f64 {
 fn seed_of(tool: &str, case: &str) -> u64 {
     let digest = digest::of_bytes(format!("{tool}.{case}").as_bytes());
     u64::from_str_radix(&digest[..16], 16).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A case whose rounds took exp(`log`) of the baseline's time, give or take a little.
+    fn case(log: f64, rounds: usize) -> CaseResult {
+        let ratios: Vec<f64> = (0..rounds).map(|round| log + round as f64 * 1e-5).collect();
+        let placebo_ratios = vec![0.0; rounds];
+        let (candidate, placebo) =
+            (estimate(&ratios, 1, MISSES), estimate(&placebo_ratios, 1, MISSES));
+        CaseResult {
+            tool: "dcat".to_owned(),
+            case: format!("{log}"),
+            measure: "wall",
+            baseline_s: 1.0,
+            candidate,
+            placebo,
+            ranks: ranks(&ratios),
+            p_of_all: 1.0,
+            verdict: Verdict::of(&candidate, &placebo),
+            rounds: rounds as u32,
+            baseline_memory: None,
+            candidate_memory: None,
+            times: PathBuf::new(),
+            ratios,
+            placebo_ratios,
+        }
+    }
+
+    fn comparison(mut cases: Vec<CaseResult>) -> Comparison {
+        correct(&mut cases);
+        let (rounds, max_rounds) = (cases[0].rounds, cases[0].rounds);
+        let hyperfine = "1".to_owned();
+        Comparison { seed: 1, rounds, max_rounds, hyperfine, cases, means: Vec::new() }
+    }
+
+    #[test]
+    fn a_gate_lets_noise_and_small_losses_through() {
+        let all = comparison(vec![case(0.05, 12), case(0.015, 12), case(-0.1, 12)]);
+        assert_eq!(all.regressions(2.0), ["dcat 0.05"]);
+        assert_eq!(all.regressions(1.0), ["dcat 0.05", "dcat 0.015"]);
+        assert!(all.regressions(6.0).is_empty());
+    }
+
+    #[test]
+    fn many_cases_need_more_rounds() {
+        // Five rounds that agree have p = 1/16: nothing is proven by them.
+        let few = comparison(vec![case(0.05, 5)]);
+        assert_eq!((few.cases[0].verdict, few.least_rounds()), (Verdict::Inconclusive, 6));
+        let enough = comparison(vec![case(0.05, 6)]);
+        assert_eq!(enough.cases[0].verdict, Verdict::Slower);
+        // The same rounds among forty cases, of which this is the only one that is slower.
+        let mut many: Vec<CaseResult> = (0..40).map(|_| case(0.05, 6)).collect();
+        many.push(case(0.05, 11));
+        let many = comparison(many);
+        assert_eq!(many.least_rounds(), 11);
+        assert_eq!(many.cases[0].verdict, Verdict::Inconclusive);
+        assert_eq!(many.cases[40].verdict, Verdict::Slower);
+    }
 }

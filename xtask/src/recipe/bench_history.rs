@@ -67,12 +67,14 @@ fn work(ctx: &Ctx, options: &BenchCases, goal: &Goal<'_>) -> Result<()> {
         let scene = Scene { inputs: &inputs, servers: &servers, companions: &companions };
         ctx.stage("verify", || leave_out(ctx, &mut workloads, scene, &before.programs))?;
     }
+    let rounds = options.rounds.unwrap_or(rounds);
     let setup = Setup {
         ctx,
         hyperfine: toolchain.hyperfine.as_ref().context("preflight found no hyperfine")?,
         workloads: &workloads,
         scene: Scene { inputs: &inputs, servers: &workloads.servers, companions: &companions },
-        rounds: options.rounds.unwrap_or(rounds),
+        rounds,
+        max_rounds: rounds,
         names: ("saved", "now"),
     };
     if let Some(before) = before {

@@ -103,6 +103,9 @@ pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
     eprintln!("\n{}", profiles_table(report).text());
     eprintln!("{}", cases_table(&report.comparison).text());
     eprintln!("{}", means_table(&report.comparison).text());
+    if let Some(text) = too_few_rounds(&report.comparison) {
+        eprintln!("{text}");
+    }
     eprintln!("report: {} and {}", text.display(), json.display());
     Ok(())
 }
@@ -161,6 +164,7 @@ pub(crate) fn cases_table(comparison: &Comparison) -> Table {
         "baseline",
         "gain [95 %]",
         "placebo [95 %]",
+        "p",
         "verdict",
     ]);
     for case in &comparison.cases {
@@ -170,10 +174,23 @@ pub(crate) fn cases_table(comparison: &Comparison) -> Table {
             format!("{:.1} ms {}", case.baseline_s * 1e3, case.measure),
             gain(&case.candidate),
             gain(&case.placebo),
+            format!("{:.3}", case.p_of_all),
             format!("{:?}", case.verdict).to_lowercase(),
         ]);
     }
     table
+}
+
+/// What has to be known of a comparison in which no single case can be proven.
+pub(crate) fn too_few_rounds(comparison: &Comparison) -> Option<String> {
+    let (cases, rounds, least) =
+        (comparison.cases.len(), comparison.max_rounds, comparison.least_rounds());
+    (rounds < least).then(|| {
+        format!(
+            "{rounds} rounds can prove no single one of {cases} cases, only {least} or more can \
+             (--rounds); the means are not concerned."
+        )
+    })
 }
 
 pub(crate) fn means_table(comparison: &Comparison) -> Table {
