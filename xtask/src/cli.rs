@@ -330,6 +330,9 @@ pub(crate) struct BenchLocal {
     /// those of DTail's dmap; may be repeated
     #[arg(long, value_name = "NAME=PATH", value_parser = crate::bench::peers::named)]
     pub(crate) peer: Vec<(String, PathBuf)>,
+    /// Only contests whose names contain this, such as zstd; may be repeated
+    #[arg(long, value_name = "TEXT", conflicts_with = "growth")]
+    pub(crate) only: Vec<String>,
     /// Measure how cost grows with the size (up to five times the large log) and with the number
     /// of patterns, instead of the bars
     #[arg(long)]
