@@ -9,13 +9,14 @@ use crate::tidy::Offences;
 
 /// Who may import whom among our crates: imports go down. A crate that is not listed is an
 /// offence, so that the picture in ARCHITECTURE.md stays complete.
-const DIRECTIONS: [(&str, &[&str]); 18] = [
+const DIRECTIONS: [(&str, &[&str]); 20] = [
     ("dcat", &["dtail-cli"]),
     ("dgrep", &["dtail-cli"]),
     ("dmap", &["dtail-cli"]),
     ("dtail", &["dtail-cli"]),
     ("dtailhealth", &["dtail-cli"]),
     ("dserver", &["dtail-process", "dtail-server"]),
+    ("dprofile", &["dtail-pprof", "dtail-process"]),
     (
         "dtail-cli",
         &["dtail-client", "dtail-process", "dtail-protocol", "dtail-query", "dtail-search"],
@@ -41,6 +42,7 @@ const DIRECTIONS: [(&str, &[&str]); 18] = [
     ("dtail-search", &[]),
     ("dtail-query", &[]),
     ("dtail-protocol", &[]),
+    ("dtail-pprof", &[]),
     ("dtail-process", &[]),
     ("dtail-ssh", &[]),
     ("dtail-testkit", &[]),
@@ -58,7 +60,7 @@ const OWNERS: [(&str, &[&str]); 21] = [
     ("bzip2", &["dtail-lines", "xtask"]),
     ("lz4_flex", &["dtail-lines", "xtask"]),
     ("lzma-rust2", &["dtail-lines", "xtask"]),
-    ("flate2", &["dtail-lines", "xtask"]),
+    ("flate2", &["dtail-lines", "dtail-pprof", "xtask"]),
     ("mzstd", &["dtail-lines"]),
     ("ruzstd", &["dtail-lines", "xtask"]),
     ("glob", &["dtail-lines", "xtask"]),
