@@ -43,7 +43,10 @@ impl Assembly {
         let since = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let symbols = Symbols::new(machine::mapped_files());
         let profile = Profile {
-            sample_types: sample_types.iter().map(|(kind, unit)| ValueType::new(kind, unit)).collect(),
+            sample_types: sample_types
+                .iter()
+                .map(|(kind, unit)| ValueType::new(kind, unit))
+                .collect(),
             mappings: symbols.files().map(mapping).collect(),
             time_nanos: nanoseconds(since),
             duration_nanos: nanoseconds(started.elapsed().unwrap_or_default()),

@@ -35,7 +35,7 @@ impl CpuRecording {
 }
 
 /// A CPU profile as it was recorded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct CpuTicks {
     pub(crate) ticks: Ticks,
     pub(crate) started: SystemTime,
@@ -43,6 +43,19 @@ pub(crate) struct CpuTicks {
 }
 
 impl CpuTicks {
+    /// Nothing was recorded.
+    pub(crate) fn none(rate: u32) -> CpuTicks {
+        CpuTicks { ticks: Ticks::default(), started: SystemTime::now(), rate }
+    }
+
+    /// Several that follow each other as one. None of none.
+    pub(crate) fn merged(all: impl IntoIterator<Item = CpuTicks>) -> Option<CpuTicks> {
+        all.into_iter().reduce(|mut sum, next| {
+            sum.ticks.add(next.ticks);
+            sum
+        })
+    }
+
     /// One line about how it went: the rate that was reached and what was lost.
     pub(crate) fn summary(&self) -> String {
         let Ticks { cpu, signals, dropped, .. } = &self.ticks;

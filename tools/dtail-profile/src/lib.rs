@@ -4,14 +4,20 @@
 
 mod allocator;
 mod assembly;
+mod continuous;
 mod cpu;
 mod files;
 mod heap;
+mod http;
 #[cfg_attr(
     not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))),
     path = "elsewhere.rs"
 )]
 mod machine;
+mod metrics;
+mod recording;
 mod symbols;
 
 pub use allocator::SamplingAllocator;
+pub use metrics::Metrics;
+pub use recording::{Recording, RecordingOptions, snapshot};

@@ -74,7 +74,8 @@ fn frames(loader: &Loader, probe: u64) -> Vec<Frame> {
     let mut frames = Vec::new();
     if let Ok(mut found) = loader.find_frames(probe) {
         while let Ok(Some(frame)) = found.next() {
-            let name = |name: Result<Cow<'_, str>, _>| name.map(Cow::into_owned).unwrap_or_default();
+            let name =
+                |name: Result<Cow<'_, str>, _>| name.map(Cow::into_owned).unwrap_or_default();
             let function = frame.function.as_ref();
             let place = frame.location.as_ref();
             frames.push(Frame {
@@ -127,9 +128,8 @@ fn is_of_build(path: &Path, build_id: &str) -> bool {
     let mut head = Vec::new();
     let Ok(file) = File::open(path) else { return false };
     let digits = build_id.as_bytes().chunks_exact(2);
-    let wanted: Option<Vec<u8>> = digits
-        .map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok())
-        .collect();
+    let wanted: Option<Vec<u8>> =
+        digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
     let Some(wanted) = wanted.filter(|it| !it.is_empty()) else { return false };
     file.take(HEAD).read_to_end(&mut head).is_ok()
         && head.windows(wanted.len()).any(|bytes| bytes == wanted)

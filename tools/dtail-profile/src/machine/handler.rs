@@ -68,7 +68,8 @@ pub(super) fn install() -> Result<(), String> {
             action.sa_sigaction = handle as *const () as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
             // SAFETY: the handler does only what a handler may.
-            let done = unsafe { libc::sigaction(libc::SIGPROF, &raw const action, std::ptr::null_mut()) };
+            let done =
+                unsafe { libc::sigaction(libc::SIGPROF, &raw const action, std::ptr::null_mut()) };
             match done {
                 0 => Ok(()),
                 _ => Err(format!("cannot catch SIGPROF: {}", std::io::Error::last_os_error())),

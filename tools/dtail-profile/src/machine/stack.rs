@@ -152,8 +152,9 @@ impl Window {
             }
         }
         // SAFETY: the local vector is ours and as long as it says; the kernel checks the others.
-        let read =
-            unsafe { libc::process_vm_readv(process, &raw const local, 1, remote.as_ptr(), parts, 0) };
+        let read = unsafe {
+            libc::process_vm_readv(process, &raw const local, 1, remote.as_ptr(), parts, 0)
+        };
         self.start = address;
         self.length = usize::try_from(read).unwrap_or(0) / 8;
     }

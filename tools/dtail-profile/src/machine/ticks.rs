@@ -23,7 +23,7 @@ const ROUND: Duration = Duration::from_millis(10);
 const CLOCK_OF_THREAD: u32 = 4 | 2;
 
 /// What was sampled.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ticks {
     /// How many ticks hit which stack, the innermost address first.
     pub(crate) stacks: HashMap<Box<[u64]>, u64>,
@@ -41,6 +41,18 @@ impl Ticks {
     /// All ticks.
     pub(crate) fn total(&self) -> u64 {
         self.stacks.values().sum()
+    }
+
+    /// Adds what was sampled later.
+    pub(crate) fn add(&mut self, later: Ticks) {
+        let Ticks { stacks, cpu, elapsed, signals, dropped } = later;
+        for (stack, ticks) in stacks {
+            *self.stacks.entry(stack).or_default() += ticks;
+        }
+        self.cpu += cpu;
+        self.elapsed += elapsed;
+        self.signals += signals;
+        self.dropped += dropped;
     }
 }
 
@@ -226,7 +238,8 @@ impl Timer {
         // SAFETY: zeros are a valid event, completed below.
         let mut event: libc::sigevent = unsafe { mem::zeroed() };
         event.sigev_signo = libc::SIGPROF;
-        event.sigev_notify = if thread.is_some() { libc::SIGEV_THREAD_ID } else { libc::SIGEV_SIGNAL };
+        event.sigev_notify =
+            if thread.is_some() { libc::SIGEV_THREAD_ID } else { libc::SIGEV_SIGNAL };
         let value = if thread.is_some() { OF_THREAD } else { OF_PROCESS };
         event.sigev_value.sival_ptr = std::ptr::without_provenance_mut(value);
         event.sigev_notify_thread_id = thread.unwrap_or(0);
@@ -252,10 +265,7 @@ impl Drop for Timer {
 }
 
 fn timespec(time: Duration) -> libc::timespec {
-    libc::timespec {
-        tv_sec: time.as_secs().cast_signed(),
-        tv_nsec: i64::from(time.subsec_nanos()),
-    }
+    libc::timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: i64::from(time.subsec_nanos()) }
 }
 
 fn clock_of(thread: i32) -> libc::clockid_t {

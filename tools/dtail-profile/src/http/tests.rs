@@ -1,0 +1,1 @@
+use super::is_loopback_name;
