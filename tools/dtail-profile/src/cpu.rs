@@ -107,4 +107,4 @@ fn reached(signals: u64, cpu: Duration) -> f64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -43,6 +43,16 @@ pub(crate) enum Shown {
     Allocated,
 }
 
+impl Shown {
+    /// The kind of the values.
+    pub(crate) fn sample_type(self) -> &'static str {
+        match self {
+            Shown::InUse => "inuse_space",
+            Shown::Allocated => "alloc_space",
+        }
+    }
+}
+
 struct Heap {
     stacks: Mutex<Stacks>,
     live: [Mutex<HashMap<usize, Live>>; SHARDS],
@@ -171,10 +181,10 @@ impl HeapState {
         let Some(heap) = HEAP.get() else { return HeapState::default() };
         unsampled(|| {
             let stacks = lock(&heap.stacks);
-            let of = |(stack, number): (&Box<[u64]>, &usize)| {
+            let all = stacks.numbers.iter().map(|(stack, number)| {
                 (stack.clone(), stacks.totals.get(*number).copied().unwrap_or_default())
-            };
-            HeapState { stacks: stacks.numbers.iter().map(of).collect() }
+            });
+            HeapState { stacks: all.collect() }
         })
     }
 
@@ -233,10 +243,7 @@ impl HeapState {
         #[expect(clippy::cast_possible_truncation, reason = "it is half a million")]
         let period = MEAN_GAP as i64;
         profile.period = period;
-        profile.default_sample_type = Some(Text::from(match shown {
-            Shown::InUse => "inuse_space",
-            Shown::Allocated => "alloc_space",
-        }));
+        profile.default_sample_type = Some(Text::from(shown.sample_type()));
         assembly.finish()
     }
 }

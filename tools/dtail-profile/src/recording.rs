@@ -131,9 +131,11 @@ impl Recording {
             run.write("cpu", "CPU", &ticks.profile());
         }
         if run.options.memory {
-            let state = HeapState::now();
-            run.write("mem", "memory", &state.profile(Shown::InUse));
-            run.write("alloc", "allocation", &state.profile(Shown::Allocated));
+            // The same numbers, of which others are shown first.
+            let mut profile = HeapState::now().profile(Shown::InUse);
+            run.write("mem", "memory", &profile);
+            profile.default_sample_type = Some(Shown::Allocated.sample_type().into());
+            run.write("alloc", "allocation", &profile);
         }
         self.server = None;
         self.continuous = None;

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,12 @@ use super::{CpuRecording, CpuTicks};
 
 /// Long enough for some samples, however slow the machine.
 const CPU_TIME: Duration = Duration::from_millis(400);
+
+/// Whoever records in a test waits for this.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn own_cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
@@ -34,8 +40,7 @@ fn busy_function(until: Duration) -> u64 {
 }
 
 fn recorded(rate: u32, work: impl FnOnce()) -> CpuTicks {
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     let recording = CpuRecording::start(rate).unwrap();
     assert!(CpuRecording::start(rate).unwrap_err().contains("already"));
     work();
@@ -100,7 +105,11 @@ fn the_recording_thread_is_not_in_the_profile() {
     let stop = AtomicBool::new(false);
     let recorded = recorded(1000, || {
         thread::scope(|scope| {
-            scope.spawn(|| while !stop.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    black_box(inlined_work(1));
+                }
+            });
             black_box(busy_function(CPU_TIME));
             stop.store(true, Ordering::Relaxed);
         });

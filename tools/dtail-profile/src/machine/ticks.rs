@@ -102,6 +102,12 @@ impl Sampler {
         }
     }
 
+    /// Whether one is running.
+    #[cfg(test)]
+    pub(crate) fn is_running() -> bool {
+        IS_RUNNING.load(Ordering::SeqCst)
+    }
+
     /// Stops, and tells what was sampled.
     pub(crate) fn stop(mut self) -> Ticks {
         self.end().unwrap_or_default()
