@@ -106,5 +106,5 @@ fn reached(signals: u64, cpu: Duration) -> f64 {
     if cpu.is_zero() { 0.0 } else { signals / cpu.as_secs_f64() }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 pub(crate) mod tests;
