@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use dtail_pprof::{Profile, Text, ValueType};
 
+use crate::allocator::unsampled;
 use crate::assembly::{Assembly, nanoseconds};
 use crate::machine::{Sampler, Ticks};
 
@@ -73,6 +74,10 @@ impl CpuTicks {
 
     /// The profile with names.
     pub(crate) fn profile(&self) -> Profile {
+        unsampled(|| self.assemble())
+    }
+
+    fn assemble(&self) -> Profile {
         let types = [("samples", "count"), ("cpu", "nanoseconds")];
         let mut assembly = Assembly::new(&types, self.started);
         let each = each(self.ticks.cpu, self.ticks.total());
@@ -106,5 +111,6 @@ fn reached(signals: u64, cpu: Duration) -> f64 {
     if cpu.is_zero() { 0.0 } else { signals / cpu.as_secs_f64() }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 pub(crate) mod tests;

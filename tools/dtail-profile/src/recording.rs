@@ -127,19 +127,21 @@ impl Recording {
         self.interval = None;
         let ticks = run.stop_cpu();
         Metrics::log("shutdown");
+        // Before names are given to anything, which takes more memory than some programs do.
+        let heap = run.options.memory.then(HeapState::now);
+        self.server = None;
+        self.continuous = None;
+        *lock(&run.heap) = None;
         if let Some(ticks) = ticks {
             run.write("cpu", "CPU", &ticks.profile());
         }
-        if run.options.memory {
+        if let Some(heap) = heap {
             // The same numbers, of which others are shown first.
-            let mut profile = HeapState::now().profile(Shown::InUse);
+            let mut profile = heap.profile(Shown::InUse);
             run.write("mem", "memory", &profile);
             profile.default_sample_type = Some(Shown::Allocated.sample_type().into());
             run.write("alloc", "allocation", &profile);
         }
-        self.server = None;
-        self.continuous = None;
-        *lock(&run.heap) = None;
         *lock(&CURRENT) = None;
     }
 }

@@ -135,7 +135,8 @@ fn is_of_build(path: &Path, build_id: &str) -> bool {
         && head.windows(wanted.len()).any(|bytes| bytes == wanted)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::Symbols;
     use crate::machine::mapped_files;

@@ -12,11 +12,12 @@ use dtail_testkit::Server;
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn get(address: &str, path: &str) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
-    write!(stream, "GET /debug/pprof/{path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit can be set");
+    write!(stream, "GET /debug/pprof/{path} HTTP/1.1\r\nHost: {address}\r\n\r\n")
+        .expect("it takes a request");
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
+    stream.read_to_end(&mut answer).expect("it answers");
     answer
 }
 
