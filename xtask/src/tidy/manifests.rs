@@ -9,16 +9,24 @@ use crate::tidy::Offences;
 
 /// Who may import whom among our crates: imports go down. A crate that is not listed is an
 /// offence, so that the picture in ARCHITECTURE.md stays complete.
-const DIRECTIONS: [(&str, &[&str]); 18] = [
+const DIRECTIONS: [(&str, &[&str]); 21] = [
     ("dcat", &["dtail-cli"]),
     ("dgrep", &["dtail-cli"]),
     ("dmap", &["dtail-cli"]),
     ("dtail", &["dtail-cli"]),
     ("dtailhealth", &["dtail-cli"]),
-    ("dserver", &["dtail-process", "dtail-server"]),
+    ("dserver", &["dtail-process", "dtail-profile", "dtail-server"]),
+    ("dprofile", &["dtail-pprof", "dtail-process"]),
     (
         "dtail-cli",
-        &["dtail-client", "dtail-process", "dtail-protocol", "dtail-query", "dtail-search"],
+        &[
+            "dtail-client",
+            "dtail-process",
+            "dtail-profile",
+            "dtail-protocol",
+            "dtail-query",
+            "dtail-search",
+        ],
     ),
     (
         "dtail-client",
@@ -41,14 +49,16 @@ const DIRECTIONS: [(&str, &[&str]); 18] = [
     ("dtail-search", &[]),
     ("dtail-query", &[]),
     ("dtail-protocol", &[]),
-    ("dtail-process", &[]),
+    ("dtail-pprof", &[]),
+    ("dtail-process", &["dtail-profile"]),
+    ("dtail-profile", &["dtail-pprof"]),
     ("dtail-ssh", &[]),
     ("dtail-testkit", &[]),
     ("xtask", &[]),
 ];
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
-const OWNERS: [(&str, &[&str]); 22] = [
+const OWNERS: [(&str, &[&str]); 25] = [
     ("regex", &["dtail-query", "dtail-search"]),
     ("regex-automata", &["dtail-search"]),
     ("regex-syntax", &["dtail-search"]),
@@ -58,7 +68,7 @@ const OWNERS: [(&str, &[&str]); 22] = [
     ("bzip2", &["dtail-lines", "xtask"]),
     ("lz4_flex", &["dtail-lines", "xtask"]),
     ("lzma-rust2", &["dtail-lines", "xtask"]),
-    ("flate2", &["dtail-lines", "xtask"]),
+    ("flate2", &["dtail-lines", "dtail-pprof", "xtask"]),
     ("mzstd", &["dtail-lines"]),
     ("ruzstd", &["dtail-lines", "xtask"]),
     ("glob", &["dtail-lines", "xtask"]),
@@ -82,6 +92,9 @@ const OWNERS: [(&str, &[&str]); 22] = [
     ("parquet", &["dtail-cli"]),
     ("probe", &["dtail-lines", "dtail-session", "dtail-server"]),
     ("xshell", &["xtask"]),
+    ("addr2line", &["dtail-profile"]),
+    ("framehop", &["dtail-profile"]),
+    ("libc", &["dtail-profile"]),
     ("russh", &["dtail-ssh"]),
     ("tokio", &["dtail-ssh", "dtail-client", "dtail-server"]),
 ];

@@ -10,6 +10,7 @@ mod legacy;
 mod limits;
 mod old_client;
 mod probes;
+mod profiles;
 mod searches;
 mod subsystem;
 mod usage;
