@@ -51,7 +51,7 @@ const DIRECTIONS: [(&str, &[&str]); 20] = [
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
 const OWNERS: [(&str, &[&str]); 21] = [
-    ("regex", &["dtail-query", "dtail-search"]),
+    ("regex", &["dprofile", "dtail-query", "dtail-search"]),
     ("regex-automata", &["dtail-search"]),
     ("regex-syntax", &["dtail-search"]),
     ("aho-corasick", &["dtail-search"]),
@@ -73,6 +73,7 @@ const OWNERS: [(&str, &[&str]); 21] = [
             "dcat",
             "dgrep",
             "dmap",
+            "dprofile",
             "dserver",
             "dtail",
             "dtailhealth",
