@@ -177,7 +177,8 @@ mod tests {
                 +500ns +50.00%                   0 -> 500ns      +500ns +50.00%  new
                 -100ns -10.00%                   100ns -> 0      -100ns -10.00%  gone
                      0  +0.00%                       0 -> 0        +1us +100.00%  main
-        "#]].assert_eq(&text(false));
+        "#]]
+        .assert_eq(&text(false));
         expect![[r#"
             a.prof: cpu, 2us in 3 stacks
             compared with a.prof, scaled to the same total: 2us -> 2us, 0 (+0.00 %)
@@ -186,7 +187,8 @@ mod tests {
                 +500ns +25.00%                   0 -> 500ns      +500ns +25.00%  new
                 +300ns +15.00%               600ns -> 900ns      +300ns +15.00%  b
                 -200ns -10.00%                   200ns -> 0      -200ns -10.00%  gone
-        "#]].assert_eq(&text(true));
+        "#]]
+        .assert_eq(&text(true));
     }
 
     #[test]

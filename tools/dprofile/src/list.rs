@@ -264,7 +264,11 @@ mod tests {
 
     #[test]
     fn without_a_source_the_numbers_stay() {
-        check(&["3 main:7 run:2", "1 x:1"], "main|x", 1, &expect![[r#"
+        check(
+            &["3 main:7 run:2", "1 x:1"],
+            "main|x",
+            1,
+            &expect![[r#"
             a.prof: cpu, 4ns in 2 stacks
 
             main in main.rs: 0 itself, 3ns with what it calls (75.00 %)
@@ -273,6 +277,7 @@ mod tests {
                      .        3ns      7
 
             1 of 2 functions, -n 0 for all
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -198,38 +198,54 @@ mod tests {
         let recording =
             recorded(&["3 main run a", "2 main [b run]", "7 main", "1 other", "-5 main"]);
         let tree = Tree::of(&recording, None, None, false).unwrap();
-        check(&tree, 1000, &expect![[r#"
+        check(
+            &tree,
+            1000,
+            &expect![[r#"
             all 0+13 base 0
               main 0+12 base 0
                 run 0+5 base 0
                   a 0+3 base 0
                   b 3+2 base 0
               other 12+1 base 0
-        "#]]);
-        check(&tree, 4, &expect![[r#"
+        "#]],
+        );
+        check(
+            &tree,
+            4,
+            &expect![[r#"
             all 0+13 base 0
               main 0+12 base 0
                 run 0+5 base 0
                   a 0+3 base 0
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn two_recordings_lie_beside_each_other() {
         let base = recorded(&["4 main a", "4 main gone"]);
         let new = recorded(&["4 main a", "12 main b"]);
-        check(&Tree::of(&new, Some(&base), None, false).unwrap(), 1000, &expect![[r#"
+        check(
+            &Tree::of(&new, Some(&base), None, false).unwrap(),
+            1000,
+            &expect![[r#"
             all 0+16 base 8
               main 0+16 base 8
                 b 0+12 base 0
                 a 12+4 base 4
-        "#]]);
-        check(&Tree::of(&new, Some(&base), None, true).unwrap(), 1000, &expect![[r#"
+        "#]],
+        );
+        check(
+            &Tree::of(&new, Some(&base), None, true).unwrap(),
+            1000,
+            &expect![[r#"
             all 0+16 base 16
               main 0+16 base 16
                 b 0+12 base 0
                 a 12+4 base 8
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

@@ -159,7 +159,8 @@ mod tests {
         let base = recorded(&["4 main a"]);
         let new = recorded(&["3 main a", "1 main b"]);
         let data = data(&new, Some(&base), 0, false).unwrap();
-        expect!["[[0,0,0,4,4],[1,1,0,4,4],[2,2,0,3,4],[2,3,3,1,0]]"].assert_eq(&data["nodes"].to_string());
+        expect!["[[0,0,0,4,4],[1,1,0,4,4],[2,2,0,3,4],[2,3,3,1,0]]"]
+            .assert_eq(&data["nodes"].to_string());
         expect!["[[2,3,3,4,4],[3,1,1,0,0]]"].assert_eq(&data["functions"].to_string());
         expect![[r#"["all","main","a","b"]"#]].assert_eq(&data["names"].to_string());
     }
