@@ -14,11 +14,12 @@ pub(crate) fn lines(recording: &Recording, kind: usize, totals: &Totals) -> Stri
     let profile = &recording.profile;
     let shown = recording.value_type(kind);
     let mut text = format!(
-        "{}: {}, {} in {} stacks",
+        "{}: {}, {} in {} {}",
         recording.path,
         shown.kind,
         unit::shown(totals.total, &shown.unit),
-        totals.stacks
+        totals.stacks,
+        if totals.stacks == 1 { "stack" } else { "stacks" }
     );
     if profile.time_nanos > 0
         && let Ok(time) = Timestamp::from_nanosecond(i128::from(profile.time_nanos))

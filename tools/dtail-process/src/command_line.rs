@@ -79,6 +79,6 @@ fn not_parsed(err: &clap::Error) -> NotParsed {
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
         // The other tips are good; this one names a spelling nobody typed.
         .filter(|line| !line.is_empty() && !line.starts_with("tip: to pass"));
-    let line = lines.collect::<Vec<_>>().join("; ");
+    let line = lines.collect::<Vec<_>>().join("; ").replace(":; ", ": ");
     NotParsed::Error(line.strip_prefix("error: ").unwrap_or(&line).to_owned())
 }

@@ -136,7 +136,7 @@ fn choose(all: &mut Workloads, choice: Choice, named: Option<&str>) -> Result<()
 }
 
 fn selection(all: &Workloads, target: &str, cargo_profile: &str) -> Selection {
-    let own = all.tools.iter().map(|workload| workload.package());
+    let own = all.tools.iter().map(workload::Workload::package);
     let beside = all.companions();
     let names: BTreeSet<&str> = all.tools.iter().map(|workload| workload.tool.as_str()).collect();
     let packages: BTreeSet<&str> = own.chain(beside.iter().copied()).chain([READER]).collect();

@@ -18,7 +18,9 @@ fn check(arguments: &[&str], expected: &Expect) {
 
 #[test]
 fn a_file_alone_shows_its_top() {
-    check(&["a.prof"], &expect![[r#"
+    check(
+        &["a.prof"],
+        &expect![[r#"
         a.prof: cpu, 100ms in 3 stacks, recorded 2023-11-14 22:13:20 over 200ms (50 % of one core)
         also there: --sample samples
               flat   flat%    sum%        cum    cum%
@@ -26,26 +28,35 @@ fn a_file_alone_shows_its_top() {
               30ms  30.00%  90.00%       90ms  90.00%  run
               10ms  10.00% 100.00%       10ms  10.00%  print
                  0   0.00% 100.00%      100ms 100.00%  main
-    "#]]);
-    check(&["top", "-n", "1", "--cum", "a.prof"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["top", "-n", "1", "--cum", "a.prof"],
+        &expect![[r#"
         a.prof: cpu, 100ms in 3 stacks, recorded 2023-11-14 22:13:20 over 200ms (50 % of one core)
         also there: --sample samples
         1 of 4 functions, -n 0 for all
               flat   flat%    sum%        cum    cum%
                  0   0.00%   0.00%      100ms 100.00%  main
-    "#]]);
-    check(&["top", "-n1", "-sample=samples", "a.prof"], &expect![[r#"
+    "#]],
+    );
+    check(
+        &["top", "-n1", "-sample=samples", "a.prof"],
+        &expect![[r#"
         a.prof: samples, 10 in 3 stacks, recorded 2023-11-14 22:13:20 over 200ms
         also there: --sample cpu
         1 of 4 functions, -n 0 for all
               flat   flat%    sum%        cum    cum%
                  6  60.00%  60.00%          6  60.00%  read
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn lines_have_their_share() {
-    check(&["list", "^run$", "a.prof"], &expect![[r#"
+    check(
+        &["list", "^run$", "a.prof"],
+        &expect![[r#"
         a.prof: cpu, 100ms in 3 stacks, recorded 2023-11-14 22:13:20 over 200ms (50 % of one core)
         also there: --sample samples
 
@@ -55,12 +66,15 @@ fn lines_have_their_share() {
                  .          .      8
                  .          .      9
               30ms       90ms     10      here();
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_function_has_neighbours() {
-    check(&["peek", "^run$", "a.prof"], &expect![[r#"
+    check(
+        &["peek", "^run$", "a.prof"],
+        &expect![[r#"
         a.prof: cpu, 100ms in 3 stacks, recorded 2023-11-14 22:13:20 over 200ms (50 % of one core)
         also there: --sample samples
               90ms 100.00%      <- main
@@ -68,12 +82,15 @@ fn a_function_has_neighbours() {
               30ms  33.33%      itself
               60ms  66.67%      -> read
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn two_profiles_differ() {
-    check(&["diff", "a.prof", "b.prof"], &expect![[r#"
+    check(
+        &["diff", "a.prof", "b.prof"],
+        &expect![[r#"
         b.prof: cpu, 80ms in 3 stacks, recorded 2023-11-14 22:13:20 over 200ms (40 % of one core)
         also there: --sample samples
         compared with a.prof: 100ms -> 80ms, -20ms (-20.00 %)
@@ -83,12 +100,15 @@ fn two_profiles_differ() {
              -10ms -10.00%                    10ms -> 0       -10ms -10.00%  print
                  0  +0.00%                 30ms -> 30ms       -40ms -40.00%  run
                  0  +0.00%                       0 -> 0       -20ms -20.00%  main
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
-fn json_has_the_exact_values() {
-    check(&["top", "-n", "1", "--json", "a.prof"], &expect![[r#"
+fn json_has_exact_values() {
+    check(
+        &["top", "-n", "1", "--json", "a.prof"],
+        &expect![[r#"
         {
           "duration_nanos": 200000000,
           "file": "a.prof",
@@ -119,8 +139,15 @@ fn json_has_the_exact_values() {
           "time_nanos": 1700000000000000000,
           "total": 100000000
         }
-    "#]]);
-    check(&["list", "main", "--json", "a.prof"], &expect![[r#"
+    "#]],
+    );
+}
+
+#[test]
+fn json_has_every_line() {
+    check(
+        &["list", "main", "--json", "a.prof"],
+        &expect![[r#"
         {
           "duration_nanos": 200000000,
           "file": "a.prof",
@@ -158,8 +185,15 @@ fn json_has_the_exact_values() {
           "time_nanos": 1700000000000000000,
           "total": 100000000
         }
-    "#]]);
-    check(&["peek", "print", "--json", "a.prof"], &expect![[r#"
+    "#]],
+    );
+}
+
+#[test]
+fn json_has_every_call() {
+    check(
+        &["peek", "print", "--json", "a.prof"],
+        &expect![[r#"
         {
           "duration_nanos": 200000000,
           "file": "a.prof",
@@ -195,8 +229,15 @@ fn json_has_the_exact_values() {
           "time_nanos": 1700000000000000000,
           "total": 100000000
         }
-    "#]]);
-    check(&["diff", "-n1", "--json", "a.prof", "b.prof"], &expect![[r#"
+    "#]],
+    );
+}
+
+#[test]
+fn json_has_every_change() {
+    check(
+        &["diff", "-n1", "--json", "a.prof", "b.prof"],
+        &expect![[r#"
         {
           "base_file": "a.prof",
           "base_total": 100000000,
@@ -232,7 +273,8 @@ fn json_has_the_exact_values() {
           "time_nanos": 1700000000000000000,
           "total": 80000000
         }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -240,7 +282,7 @@ fn a_profile_comes_through_a_pipe() {
     let bytes = encoded(&profile(&["6 main run read"]));
     let finished = dprofile(&Scratch::new(), &["top", "-"]).stdin(Stdin::Bytes(bytes)).run();
     let text = finished.exits(0).stdout_text();
-    assert!(text.starts_with("standard input: cpu, 60ms in 1 stacks"), "{text}");
+    assert!(text.starts_with("standard input: cpu, 60ms in 1 stack"), "{text}");
 }
 
 #[test]

@@ -49,11 +49,11 @@ fn ours(scratch: &Scratch, arguments: &[&str], divisor: i64) -> BTreeMap<String,
     let mut all = vec!["top", "-n", "0", "--json"];
     all.extend(arguments);
     let text = dprofile(scratch, &all).run().exits(0).says("").stdout_text();
-    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let functions = answer["functions"].as_array().unwrap().iter();
+    let answer: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let functions = answer["functions"].as_array().expect("a list").iter();
     let row = |it: &serde_json::Value| {
-        let value = |key: &str| it[key].as_i64().unwrap() / divisor;
-        (it["name"].as_str().unwrap().to_owned(), (value("flat"), value("cum")))
+        let value = |key: &str| it[key].as_i64().expect("a number") / divisor;
+        (it["name"].as_str().expect("a name").to_owned(), (value("flat"), value("cum")))
     };
     functions.map(row).collect()
 }

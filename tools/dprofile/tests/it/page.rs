@@ -17,18 +17,18 @@ fn started(scratch: &Scratch, arguments: &[&str]) -> (Running, String) {
     scratch.write("b.prof", encoded(&profile(&["8 main run read"])));
     let running = dprofile(scratch, arguments).spawn();
     running.wait_for_stderr("its address is told", LIMIT, |said| said.ends_with(b"\n"));
-    let said = String::from_utf8(running.stderr()).unwrap();
-    let (_, address) = said.split_once("http://").unwrap();
-    let (address, _) = address.split_once('/').unwrap();
+    let said = String::from_utf8(running.stderr()).expect("UTF-8");
+    let (_, address) = said.split_once("http://").expect("an address");
+    let (address, _) = address.split_once('/').expect("its end");
     (running, address.to_owned())
 }
 
 fn ask(address: &str, request: &str) -> String {
-    let mut connection = TcpStream::connect(address).unwrap();
-    connection.set_read_timeout(Some(LIMIT)).unwrap();
-    connection.write_all(request.as_bytes()).unwrap();
+    let mut connection = TcpStream::connect(address).expect("a connection");
+    connection.set_read_timeout(Some(LIMIT)).expect("a limit");
+    connection.write_all(request.as_bytes()).expect("a request");
     let mut answer = String::new();
-    connection.read_to_string(&mut answer).unwrap();
+    connection.read_to_string(&mut answer).expect("an answer");
     answer
 }
 

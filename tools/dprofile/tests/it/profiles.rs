@@ -8,7 +8,7 @@ pub(crate) fn profile(stacks: &[&str]) -> Profile {
     let mut profile = empty();
     for stack in stacks {
         let mut words = stack.split(' ');
-        let count: i64 = words.next().and_then(|word| word.parse().ok()).unwrap();
+        let count: i64 = words.next().and_then(|word| word.parse().ok()).expect("a count");
         let mut locations: Vec<u32> = words
             .map(|name| {
                 let function = function(&mut profile, name);
@@ -103,6 +103,6 @@ fn location(profile: &mut Profile, lines: &[(u32, i64)]) -> u32 {
 /// The file's bytes.
 pub(crate) fn encoded(profile: &Profile) -> Vec<u8> {
     let mut bytes = Vec::new();
-    profile.encode(&mut bytes).unwrap();
+    profile.encode(&mut bytes).expect("no reference to nowhere");
     bytes
 }
