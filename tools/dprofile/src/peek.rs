@@ -19,7 +19,7 @@ struct Neighbours {
 
 /// Every call is counted once in each stack, however often it recurs, and a function that calls
 /// itself is no neighbour of itself.
-fn neighbours(recording: &Recording, kind: usize, of: &HashSet<u32>) -> HashMap<u32, Neighbours> {
+fn neighbours(recording: &Recording, kind: usize, of: &[bool]) -> HashMap<u32, Neighbours> {
     let mut found: HashMap<u32, Neighbours> = HashMap::new();
     let mut counted = HashSet::new();
     for (sample, value) in recording.stacks(kind) {
@@ -29,13 +29,13 @@ fn neighbours(recording: &Recording, kind: usize, of: &HashSet<u32>) -> HashMap<
             let caller = frame.name;
             if let Some(callee) = callee.replace(caller)
                 && callee != caller
-                && (of.contains(&caller) || of.contains(&callee))
+                && (of[caller as usize] || of[callee as usize])
                 && counted.insert((caller, callee))
             {
-                if of.contains(&caller) {
+                if of[caller as usize] {
                     add(found.entry(caller).or_default().callees.entry(callee), value);
                 }
-                if of.contains(&callee) {
+                if of[callee as usize] {
                     add(found.entry(callee).or_default().callers.entry(caller), value);
                 }
             }
@@ -65,7 +65,8 @@ pub(crate) fn render(
     }
     let found = order.len();
     order.truncate(if count == 0 { found } else { count });
-    let of = order.iter().map(|at| *at as u32).collect();
+    let mut of = vec![false; recording.names.len()];
+    order.iter().for_each(|at| of[*at] = true);
     let mut around = neighbours(recording, kind, &of);
     let mut text = heading::lines(recording, kind, &totals);
     let mut functions = Vec::new();
