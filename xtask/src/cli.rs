@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Measure what a release promises, side by side with its peers
     #[command(subcommand)]
     Bench(Bench),
+    /// Record where the tools spend time and memory, and show the largest functions
+    #[command(subcommand)]
+    Profile(Profile),
     /// Feed random bytes to the parsers of foreign bytes (tools/fuzz)
     Fuzz(Fuzz),
     /// Everything CI checks: fmt, clippy, tests, tidy, a tiny pgo run and its gates
@@ -406,6 +409,95 @@ pub(crate) struct BenchServer {
     /// Show the output of every command
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Profile {
+    /// One case each of dcat, dgrep and dmap
+    Quick(ProfileRun),
+    /// Every evaluation case of every tool, with large inputs
+    Full(ProfileRun),
+    /// One case of every tool that has a file in workloads/
+    Auto(ProfileRun),
+    /// The evaluation cases of dcat
+    Dcat(ProfileRun),
+    /// The evaluation cases of dgrep
+    Dgrep(ProfileRun),
+    /// The evaluation cases of dmap
+    Dmap(ProfileRun),
+    /// The evaluation cases of dtail
+    Dtail(ProfileRun),
+    /// The evaluation cases of dserver
+    Dserver(ProfileRun),
+    /// The profiles that were written
+    List {
+        /// Folder of the profiles
+        #[arg(long, value_name = "DIR", default_value = PROFILES)]
+        dir: PathBuf,
+    },
+    /// The ten largest functions of a profile, and how to look further
+    Analyze {
+        /// A profile in pprof format
+        file: PathBuf,
+        #[command(flatten)]
+        view: ProfileView,
+    },
+    /// A page with flame graph and table, on this machine
+    Web {
+        /// A profile in pprof format
+        file: PathBuf,
+        #[command(flatten)]
+        view: ProfileView,
+    },
+    /// Remove the profiles that were written
+    Clean {
+        /// Folder of the profiles
+        #[arg(long, value_name = "DIR", default_value = PROFILES)]
+        dir: PathBuf,
+    },
+}
+
+/// Where recorded profiles go.
+const PROFILES: &str = "target/profiles";
+
+/// How tools are recorded.
+#[derive(Args)]
+pub(crate) struct ProfileRun {
+    /// Folder of the profiles
+    #[arg(long, value_name = "DIR", default_value = PROFILES)]
+    pub(crate) dir: PathBuf,
+    /// Only the case of this name, as in workloads/<tool>.toml
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Option<String>,
+    /// Lines of an input of scale 1 [default: 300000, full: 3000000]
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub(crate) data_size: Option<u64>,
+    /// Profile of Cargo.toml that the programs are built with
+    #[arg(long, value_name = "NAME", default_value = "dist")]
+    pub(crate) cargo_profile: String,
+    /// Folder of everything else that is made
+    #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+    pub(crate) out_dir: PathBuf,
+    /// Show the output of every command
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// How dprofile is had.
+#[derive(Args)]
+pub(crate) struct ProfileView {
+    /// Profile of Cargo.toml that dprofile is built with
+    #[arg(long, value_name = "NAME", default_value = "dist")]
+    pub(crate) cargo_profile: String,
+    /// Folder of what is built
+    #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+    pub(crate) out_dir: PathBuf,
+}
+
+impl Default for ProfileView {
+    fn default() -> Self {
+        Self { cargo_profile: "dist".to_owned(), out_dir: "target/pgo".into() }
+    }
 }
 
 #[derive(Args)]

@@ -15,6 +15,7 @@ mod fuzz;
 mod install;
 mod pgo;
 mod plan;
+mod profile;
 mod run_case;
 mod show;
 
@@ -57,6 +58,7 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Bench(Bench::Dmap(options)) => bench_local::bench_dmap(&options),
         Command::Bench(Bench::Dtail(options)) => bench_dtail::bench_dtail(&options),
         Command::Bench(Bench::Writer(options)) => bench_dtail::write(&options),
+        Command::Profile(command) => profile::profile(&command),
         Command::Fuzz(options) => fuzz::fuzz(&options),
         Command::Ci(options) => ci::ci(&options.steps),
     }

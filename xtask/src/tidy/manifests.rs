@@ -59,7 +59,7 @@ const DIRECTIONS: [(&str, &[&str]); 21] = [
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
 const OWNERS: [(&str, &[&str]); 25] = [
-    ("regex", &["dtail-query", "dtail-search"]),
+    ("regex", &["dprofile", "dtail-query", "dtail-search"]),
     ("regex-automata", &["dtail-search"]),
     ("regex-syntax", &["dtail-search"]),
     ("aho-corasick", &["dtail-search"]),
@@ -81,6 +81,7 @@ const OWNERS: [(&str, &[&str]); 25] = [
             "dcat",
             "dgrep",
             "dmap",
+            "dprofile",
             "dserver",
             "dtail",
             "dtailhealth",
