@@ -10,12 +10,14 @@ mod tests;
 
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use crate::{
     complaints::Complaints,
     evaluate::{Evaluation, Work},
     fields::{Fields, Slot, Span},
     filter,
-    format::{LogFormat, Outcome},
+    format::{LogFormat, Marks, Outcome},
     groups::{GroupKey, Groups},
     number,
     plan::{Input, Number, Plan},
@@ -46,12 +48,13 @@ pub struct Aggregator {
     format: LogFormat,
     strict: bool,
     query: Arc<Query>,
-    line_filter: Option<Box<[u8]>>,
+    /// What is in every line of the query's table.
+    table: Option<Finder<'static>>,
     groups: Groups,
     complaints: Complaints,
     fields: Fields,
     /// Of the current line, as in [`Plan::numbers`].
-    numbers: Vec<Option<f64>>,
+    numbers: Box<[Option<f64>]>,
     key: GroupKey,
     work: Work,
     /// When the lines were written, as far as it is known: the number of their block, and how
@@ -70,10 +73,10 @@ impl Aggregator {
         Aggregator {
             format,
             strict,
-            line_filter: line_filter(&query),
+            table: line_filter(&query).map(|it| Finder::new(&it).into_owned()),
             groups: Groups::with_columns(columns, strict),
             complaints: Complaints::new(fields.count()),
-            numbers: Vec::with_capacity(plan.numbers.len()),
+            numbers: vec![None; plan.numbers.len()].into(),
             key: GroupKey::default(),
             work: Work::default(),
             moment: 0,
@@ -90,11 +93,11 @@ impl Aggregator {
             format: self.format.clone(),
             strict: self.strict,
             query: Arc::clone(&self.query),
-            line_filter: self.line_filter.clone(),
+            table: self.table.clone(),
             groups: Groups::with_columns(self.query.cell_kinds(), self.strict),
             complaints: Complaints::new(self.fields.count()),
             fields: self.fields.clone(),
-            numbers: Vec::with_capacity(self.plan.numbers.len()),
+            numbers: vec![None; self.plan.numbers.len()].into(),
             key: GroupKey::default(),
             work: Work::default(),
             moment: 0,
@@ -118,7 +121,7 @@ impl Aggregator {
     pub fn start_source_with(&mut self, header: &[u8]) -> bool {
         self.plan.reader.start_source();
         if self.format.has_header() {
-            self.plan.reader.read(header, &mut self.fields);
+            self.plan.reader.next(&mut Marks::of(header), &mut self.fields);
         }
         self.plan.reader.knows_columns()
     }
@@ -128,15 +131,48 @@ impl Aggregator {
         self.groups.memory()
     }
 
-    /// Takes in one line, without its newline, that [`Aggregator::line_filter`] lets through.
+    /// Takes in one line, without its newline, whatever table it is of.
     pub fn line(&mut self, line: &[u8]) {
-        match self.plan.reader.read(line, &mut self.fields) {
-            Outcome::Record => {}
-            Outcome::Nothing => return,
-            // DTail skips such lines without a word.
-            Outcome::Misfit(_) if self.strict => return,
-            Outcome::Misfit(misfit) => return self.complaints.note_misfit(misfit, line),
+        let (line, outcome) = self.plan.reader.next(&mut Marks::of(line), &mut self.fields);
+        self.take_in(line, outcome);
+    }
+
+    /// Takes in a block of whole lines, but for those of other tables. Returns how many it took.
+    pub fn lines(&mut self, block: &[u8]) -> u64 {
+        let mut marks = Marks::of(block);
+        let mut taken = 0;
+        while !marks.is_at_end() {
+            let (line, outcome) = self.plan.reader.next(&mut marks, &mut self.fields);
+            if self.is_of_table(line) {
+                taken += 1;
+                self.take_in(line, outcome);
+            }
         }
+        taken
+    }
+
+    /// Whether the line that was read is of the query's table.
+    #[inline]
+    fn is_of_table(&self, line: &[u8]) -> bool {
+        self.table.as_ref().is_none_or(|table| {
+            line.get(self.plan.reader.table()..).is_some_and(|it| it.starts_with(table.needle()))
+                || table.find(line).is_some()
+        })
+    }
+
+    #[inline]
+    fn take_in(&mut self, line: &[u8], outcome: Outcome) {
+        match outcome {
+            Outcome::Record => self.record(line),
+            Outcome::Nothing => {}
+            // DTail skips such lines without a word.
+            Outcome::Misfit(_) if self.strict => {}
+            Outcome::Misfit(misfit) => self.complaints.note_misfit(misfit, line),
+        }
+    }
+
+    /// Takes in the line whose fields were read.
+    fn record(&mut self, line: &[u8]) {
         let Aggregator { plan, fields, complaints, work, numbers, .. } = self;
         let mut at = Evaluation { fields, line, complaints, work };
         if !plan.conditions.iter().all(|it| filter::truth(it, &mut at) == Some(true)) {
@@ -149,12 +185,11 @@ impl Aggregator {
             let span = at.text(expression).unwrap_or(Span::Absent);
             at.fields.put(*slot, span);
         }
-        numbers.clear();
-        for number in &plan.numbers {
-            numbers.push(match number {
+        for (number, input) in numbers.iter_mut().zip(&plan.numbers) {
+            *number = match input {
                 Number::Field(slot) => number_in(*slot, &mut at),
                 Number::Computed(expression) => at.number(expression),
-            });
+            };
         }
         if self.has_a_sample() {
             self.add_sample(line);
@@ -162,9 +197,10 @@ impl Aggregator {
     }
 
     /// Whether the line has something for at least one column; else it makes no group.
+    #[inline]
     fn has_a_sample(&self) -> bool {
         self.plan.columns.iter().any(|input| match *input {
-            Input::Value(slot) => self.fields.is_present(slot),
+            Input::Value(slot) | Input::Key(slot) => self.fields.is_present(slot),
             Input::Number(index) => self.numbers[index].is_some(),
             Input::Rate { amount, time } => {
                 self.numbers[time].is_some()
@@ -173,6 +209,7 @@ impl Aggregator {
         })
     }
 
+    #[inline]
     fn add_sample(&mut self, line: &[u8]) {
         let (cells, heap) = match self.plan.group[..] {
             // A lone value is the key, there is no need to copy it.
@@ -190,6 +227,11 @@ impl Aggregator {
                 Input::Value(slot) => {
                     if let Some(value) = self.fields.get(slot, line) {
                         *heap += cell.add_value(value, self.moment);
+                    }
+                }
+                Input::Key(slot) => {
+                    if let Some(value) = self.fields.get(slot, line) {
+                        *heap += cell.add_key(value, self.moment);
                     }
                 }
                 Input::Number(index) => {
@@ -226,9 +268,8 @@ impl Aggregator {
     }
 
     /// The literal bytes a line must contain to belong to the query's table. `None`: every line.
-    /// [`Aggregator::line`] does not check it again.
     pub fn line_filter(&self) -> Option<&[u8]> {
-        self.line_filter.as_deref()
+        self.table.as_ref().map(Finder::needle)
     }
 
     /// Of each of these sets, every line that counts has at least one of the literals in it, as
@@ -238,6 +279,7 @@ impl Aggregator {
     }
 }
 
+#[inline]
 fn number_in(slot: Slot, at: &mut Evaluation<'_>) -> Option<f64> {
     let value = at.fields.get(slot, at.line)?;
     let number = number::parse(value);

@@ -99,8 +99,21 @@ impl Cell {
         0
     }
 
+    /// The same for a value that is the same in all lines.
+    #[inline]
+    pub(crate) fn add_key(&mut self, value: &[u8], moment: Moment) -> usize {
+        match self {
+            Cell::Count(count) => *count += 1,
+            Cell::Last(Some(_), known) => *known = moment.max(*known),
+            Cell::First(Some(_), known) => *known = moment.min(*known),
+            _ => return self.add_value(value, moment),
+        }
+        0
+    }
+
     /// Takes in the number of a line that has the field. `strict`: rounding as DTail. Returns by
     /// how many bytes the [`Cell::heap`] has grown.
+    #[inline]
     pub(crate) fn add_number(&mut self, number: f64, strict: bool) -> usize {
         match self {
             Cell::Sum(sum) => return add(sum, number, strict),
@@ -267,9 +280,13 @@ fn merge_boxed<T>(known: &mut Option<Box<T>>, more: Box<T>, merge: fn(&mut T, &T
     }
 }
 
+#[inline]
 fn add(sum: &mut ExactSum, term: f64, strict: bool) -> usize {
     if strict {
         sum.add_rounded(term);
+        return 0;
+    }
+    if sum.add_exactly(term) {
         return 0;
     }
     let before = sum.heap();
@@ -287,6 +304,7 @@ fn merge_sums(sum: &mut ExactSum, later: &ExactSum, strict: bool) {
 
 /// The one of two numbers that is `wanted` (less or greater); NaN only if there is nothing else.
 /// A total order, so that it does not matter which came first.
+#[inline]
 fn extreme(known: Option<f64>, number: f64, wanted: Ordering) -> f64 {
     match known {
         None => number,

@@ -9,7 +9,7 @@ mod tests;
 
 pub use partial::BadPartialResult;
 
-use std::{cmp::Ordering, hash::BuildHasher};
+use std::{cmp::Ordering, hash::{BuildHasher, Hasher}};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -118,7 +118,9 @@ impl Groups {
 
     #[inline]
     fn find_or_insert(&mut self, key: &[u8], bounds: usize) -> usize {
-        let hash = self.hasher.hash_one(key);
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        let hash = hasher.finish();
         let Groups { groups, keys, index, .. } = self;
         let is_same = |&group: &usize| {
             let group = &groups[group];

@@ -25,10 +25,15 @@ fn parse_short_integer(text: &[u8]) -> Option<u32> {
     if text.is_empty() || text.len() > 9 {
         return None;
     }
-    text.iter().try_fold(0, |integer: u32, byte| {
+    let mut integer = 0_u32;
+    let mut is_number = true;
+    for byte in text {
         let digit = u32::from(byte.wrapping_sub(b'0'));
-        (digit < 10).then(|| integer * 10 + digit)
-    })
+        is_number &= digit < 10;
+        // Only what is no number can be too large.
+        integer = integer.wrapping_mul(10).wrapping_add(digit);
+    }
+    is_number.then_some(integer)
 }
 
 fn parse_any_length(text: &[u8]) -> Option<f64> {

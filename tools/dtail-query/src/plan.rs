@@ -38,6 +38,8 @@ pub(crate) enum Number {
 pub(crate) enum Input {
     /// The value, as it is.
     Value(Slot),
+    /// A value that is the same in all lines of a group.
+    Key(Slot),
     /// Index into [`Plan::numbers`].
     Number(usize),
     /// Indices of an amount and of a time. No amount: 1 for each line.
@@ -59,8 +61,19 @@ impl Plan {
             .collect();
         let assignments =
             query.assignments.iter().map(|it| planner.assignment(it, strict)).collect();
-        let columns = query.aggregates.iter().map(|it| planner.column(it)).collect();
-        let group = query.group_keys(strict).into_iter().map(|it| planner.value(it)).collect();
+        let mut columns: Vec<Input> =
+            query.aggregates.iter().map(|it| planner.column(it)).collect();
+        let group: Vec<Slot> =
+            query.group_keys(strict).into_iter().map(|it| planner.value(it)).collect();
+        for column in &mut columns {
+            // What DTail groups by may be other values with the same text together.
+            if let Input::Value(slot) = *column
+                && !strict
+                && group.contains(&slot)
+            {
+                *column = Input::Key(slot);
+            }
+        }
         let Planner { mut fields, texts, numbers, .. } = planner;
         let reader = Reader::new(format, host, strict, &mut fields);
         (Plan { reader, conditions, assignments, texts, numbers, columns, group }, fields)

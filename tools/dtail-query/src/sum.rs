@@ -33,6 +33,18 @@ impl ExactSum {
         heap_of(self.rest.capacity() * size_of::<f64>())
     }
 
+    /// Adds a term if one float says the sum of all, as it is with integers.
+    #[inline]
+    pub(crate) fn add_exactly(&mut self, term: f64) -> bool {
+        let (sum, error) = two_sum(self.high, term);
+        // The error of what is not finite is NaN.
+        let is_exact = error == 0.0 && self.rest.is_empty();
+        if is_exact {
+            self.high = sum;
+        }
+        is_exact
+    }
+
     pub(crate) fn add(&mut self, term: f64) {
         let (sum, error) = two_sum(self.high, term);
         if !sum.is_finite() {
@@ -119,6 +131,7 @@ impl ExactSum {
 }
 
 /// The rounded sum of two floats and what the rounding lost (Knuth).
+#[inline]
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let b_part = sum - a;

@@ -2,6 +2,7 @@
 //! (`a.0`). Checks what it passes only as far as it must to find what is named.
 
 use super::json_text::{self, Text};
+use super::marks::Marks;
 use super::{Misfit, Outcome, TIME_NAMES};
 use crate::fields::{Fields, Slot, Span};
 
@@ -63,30 +64,31 @@ impl JsonReader {
         child
     }
 
-    pub(super) fn read(&mut self, line: &[u8], fields: &mut Fields) -> Outcome {
-        let mut text = Text::new(line);
-        text.skip_blanks();
-        if text.is_at_end() {
-            return Outcome::Nothing;
+    /// Reads a line up to its newline, which is at the place that is returned.
+    #[inline]
+    pub(super) fn read(&mut self, marks: &mut Marks<'_>, fields: &mut Fields) -> (usize, Outcome) {
+        let mut text = Text::new(marks);
+        if text.is_over() {
+            return (text.finish(), Outcome::Nothing);
         }
         let JsonReader { nodes, open } = self;
         let mut scan = Scan { text, nodes, open, fields };
-        match scan.text.eat(b'{').and_then(|()| scan.object(0)) {
-            Some(()) if scan.text.is_at_end_but_for_blanks() => Outcome::Record,
-            _ => Outcome::Misfit(Misfit::NotJson),
-        }
+        let is_whole = scan.text.eat(b'{').and_then(|()| scan.object(0)).is_some();
+        let is_record = is_whole && scan.text.is_over();
+        let misfit = Outcome::Misfit(Misfit::NotJson);
+        (scan.text.finish(), if is_record { Outcome::Record } else { misfit })
     }
 }
 
 /// One line being read.
-struct Scan<'a> {
-    text: Text<'a>,
-    nodes: &'a [Node],
-    open: &'a mut Vec<u8>,
-    fields: &'a mut Fields,
+struct Scan<'m, 'a> {
+    text: Text<'m, 'a>,
+    nodes: &'m [Node],
+    open: &'m mut Vec<u8>,
+    fields: &'m mut Fields,
 }
 
-impl Scan<'_> {
+impl Scan<'_, '_> {
     /// An object behind its opening brace. Goes no deeper than the names do.
     fn object(&mut self, node: usize) -> Option<()> {
         self.text.skip_blanks();
@@ -210,7 +212,8 @@ fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &[u8] {
 
 /// Every field of a line with its value, as a query names it.
 pub(super) fn each_field(line: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) {
-    let mut text = Text::new(line);
+    let mut marks = Marks::of(line);
+    let mut text = Text::new(&mut marks);
     text.skip_blanks();
     if text.eat(b'{').is_some() {
         // What is no JSON shows what precedes the fault.
@@ -219,7 +222,7 @@ pub(super) fn each_field(line: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) {
 }
 
 fn each_of_object(
-    text: &mut Text<'_>,
+    text: &mut Text<'_, '_>,
     path: &mut Vec<u8>,
     depth: usize,
     each: &mut dyn FnMut(&[u8], &[u8]),
