@@ -13,6 +13,7 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 
 use crate::{
+    batch::Batch,
     complaints::Complaints,
     evaluate::{Evaluation, Work},
     fields::{Fields, Slot, Span},
@@ -53,8 +54,7 @@ pub struct Aggregator {
     groups: Groups,
     complaints: Complaints,
     fields: Fields,
-    /// Of the current line, as in [`Plan::numbers`].
-    numbers: Box<[Option<f64>]>,
+    batch: Batch,
     key: GroupKey,
     work: Work,
     /// When the lines were written, as far as it is known: the number of their block, and how
@@ -76,7 +76,7 @@ impl Aggregator {
             table: line_filter(&query).map(|it| Finder::new(&it).into_owned()),
             groups: Groups::with_columns(columns, strict),
             complaints: Complaints::new(fields.count()),
-            numbers: vec![None; plan.numbers.len()].into(),
+            batch: Batch::default(),
             key: GroupKey::default(),
             work: Work::default(),
             moment: 0,
@@ -97,7 +97,7 @@ impl Aggregator {
             groups: Groups::with_columns(self.query.cell_kinds(), self.strict),
             complaints: Complaints::new(self.fields.count()),
             fields: self.fields.clone(),
-            numbers: vec![None; self.plan.numbers.len()].into(),
+            batch: Batch::default(),
             key: GroupKey::default(),
             work: Work::default(),
             moment: 0,
@@ -135,6 +135,7 @@ impl Aggregator {
     pub fn line(&mut self, line: &[u8]) {
         let (line, outcome) = self.plan.reader.next(&mut Marks::of(line), &mut self.fields);
         self.take_in(line, outcome);
+        self.batch.add_up(&self.plan, &mut self.groups);
     }
 
     /// Takes in a block of whole lines, but for those of other tables. Returns how many it took.
@@ -146,8 +147,12 @@ impl Aggregator {
             if self.is_of_table(line) {
                 taken += 1;
                 self.take_in(line, outcome);
+                if self.batch.is_full() {
+                    self.batch.add_up(&self.plan, &mut self.groups);
+                }
             }
         }
+        self.batch.add_up(&self.plan, &mut self.groups);
         taken
     }
 
@@ -172,8 +177,9 @@ impl Aggregator {
     }
 
     /// Takes in the line whose fields were read.
+    #[inline]
     fn record(&mut self, line: &[u8]) {
-        let Aggregator { plan, fields, complaints, work, numbers, .. } = self;
+        let Aggregator { plan, fields, complaints, work, batch, .. } = self;
         let mut at = Evaluation { fields, line, complaints, work };
         if !plan.conditions.iter().all(|it| filter::truth(it, &mut at) == Some(true)) {
             return;
@@ -185,66 +191,57 @@ impl Aggregator {
             let span = at.text(expression).unwrap_or(Span::Absent);
             at.fields.put(*slot, span);
         }
-        for (number, input) in numbers.iter_mut().zip(&plan.numbers) {
-            *number = match input {
+        for number in &plan.numbers {
+            batch.push(match number {
                 Number::Field(slot) => number_in(*slot, &mut at),
                 Number::Computed(expression) => at.number(expression),
-            };
+            });
         }
-        if self.has_a_sample() {
+        if plan.has_every_line || self.has_a_sample() {
             self.add_sample(line);
+        } else {
+            self.batch.forget_line(self.plan.numbers.len());
         }
     }
 
     /// Whether the line has something for at least one column; else it makes no group.
-    #[inline]
     fn has_a_sample(&self) -> bool {
+        let numbers = self.batch.last_line(self.plan.numbers.len());
         self.plan.columns.iter().any(|input| match *input {
+            Input::EveryLine => true,
             Input::Value(slot) | Input::Key(slot) => self.fields.is_present(slot),
-            Input::Number(index) => self.numbers[index].is_some(),
+            Input::Number(index) => numbers[index].is_some(),
             Input::Rate { amount, time } => {
-                self.numbers[time].is_some()
-                    && amount.is_none_or(|amount| self.numbers[amount].is_some())
+                numbers[time].is_some() && amount.is_none_or(|amount| numbers[amount].is_some())
             }
         })
     }
 
+    /// Finds the group of the line and adds its texts; its numbers are added up later.
     #[inline]
     fn add_sample(&mut self, line: &[u8]) {
-        let (cells, heap) = match self.plan.group[..] {
+        let Aggregator { plan, fields, groups, key, .. } = self;
+        let group = match plan.group[..] {
             // A lone value is the key, there is no need to copy it.
-            [slot] => self.groups.add_sample_of(self.fields.get(slot, line).unwrap_or_default()),
+            [slot] => groups.add_sample_of(fields.get(slot, line).unwrap_or_default()),
             _ => {
-                self.key.clear();
-                for &slot in &self.plan.group {
-                    self.key.push(self.fields.get(slot, line).unwrap_or_default());
+                key.clear();
+                for &slot in &plan.group {
+                    key.push(fields.get(slot, line).unwrap_or_default());
                 }
-                self.groups.add_sample(&mut self.key)
+                groups.add_sample(key)
             }
         };
-        for (cell, input) in cells.iter_mut().zip(&self.plan.columns) {
-            match *input {
-                Input::Value(slot) => {
-                    if let Some(value) = self.fields.get(slot, line) {
-                        *heap += cell.add_value(value, self.moment);
-                    }
-                }
-                Input::Key(slot) => {
-                    if let Some(value) = self.fields.get(slot, line) {
-                        *heap += cell.add_key(value, self.moment);
-                    }
-                }
-                Input::Number(index) => {
-                    if let Some(number) = self.numbers[index] {
-                        *heap += cell.add_number(number, self.strict);
-                    }
-                }
-                Input::Rate { amount, time } => {
-                    let amount = amount.map_or(Some(1.0), |amount| self.numbers[amount]);
-                    if let (Some(amount), Some(time)) = (amount, self.numbers[time]) {
-                        *heap += cell.add_at(amount, time);
-                    }
-                }
+        self.batch.end_line(group);
+        for &(column, slot) in &plan.keys {
+            if fields.is_present(slot) && !groups.touch_key(group, column, self.moment) {
+                let value = fields.get(slot, line).unwrap_or_default();
+                groups.add_value(group, column, value, self.moment);
+            }
+        }
+        for &(column, slot) in &plan.values {
+            if let Some(value) = fields.get(slot, line) {
+                groups.add_value(group, column, value, self.moment);
             }
         }
     }

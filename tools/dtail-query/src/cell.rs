@@ -99,21 +99,20 @@ impl Cell {
         0
     }
 
-    /// The same for a value that is the same in all lines.
+    /// Takes in a value that is the same in all lines, if it need not be known again.
     #[inline]
-    pub(crate) fn add_key(&mut self, value: &[u8], moment: Moment) -> usize {
+    pub(crate) fn touch(&mut self, moment: Moment) -> bool {
         match self {
-            Cell::Count(count) => *count += 1,
             Cell::Last(Some(_), known) => *known = moment.max(*known),
             Cell::First(Some(_), known) => *known = moment.min(*known),
-            _ => return self.add_value(value, moment),
+            _ => return false,
         }
-        0
+        true
     }
 
     /// Takes in the number of a line that has the field. `strict`: rounding as DTail. Returns by
     /// how many bytes the [`Cell::heap`] has grown.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add_number(&mut self, number: f64, strict: bool) -> usize {
         match self {
             Cell::Sum(sum) => return add(sum, number, strict),

@@ -14,7 +14,7 @@ use std::{cmp::Ordering, hash::{BuildHasher, Hasher}};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::{
-    cell::Cell,
+    cell::{Cell, Moment},
     memory::heap_of,
     query::{Aggregation, Query},
     result,
@@ -96,24 +96,91 @@ impl Groups {
         Groups { strict, columns, ..Groups::default() }
     }
 
-    /// The cells of the group that a line belongs to, and the counter to add to what they take up;
-    /// the line is counted as one of its samples.
-    pub(crate) fn add_sample(&mut self, key: &mut GroupKey) -> (&mut [Cell], &mut usize) {
+    /// The group that a line belongs to; the line is counted as one of its samples.
+    pub(crate) fn add_sample(&mut self, key: &mut GroupKey) -> usize {
         let bounds = key.finish(self.strict);
-        self.add_sample_of_key(&key.bytes, bounds)
+        let group = self.find_or_insert(&key.bytes, bounds);
+        self.groups[group].samples += 1;
+        group
     }
 
     /// The same for the value of the only group field.
-    pub(crate) fn add_sample_of(&mut self, value: &[u8]) -> (&mut [Cell], &mut usize) {
-        self.add_sample_of_key(value, 0)
+    #[inline]
+    pub(crate) fn add_sample_of(&mut self, value: &[u8]) -> usize {
+        let group = self.find_or_insert(value, 0);
+        self.groups[group].samples += 1;
+        group
+    }
+
+    /// Takes in a value that is the same in all lines of a group, if it need not be known again.
+    #[inline]
+    pub(crate) fn touch_key(&mut self, group: usize, column: usize, moment: Moment) -> bool {
+        self.cells[group * self.columns.len() + column].touch(moment)
+    }
+
+    /// Takes in a value as it is.
+    pub(crate) fn add_value(&mut self, group: usize, column: usize, value: &[u8], moment: Moment) {
+        let cell = &mut self.cells[group * self.columns.len() + column];
+        self.heap += cell.add_value(value, moment);
+    }
+
+    /// Counts a line in each of these groups.
+    pub(crate) fn count(&mut self, column: usize, lines: impl Iterator<Item = usize>) {
+        let width = self.columns.len();
+        for group in lines {
+            if let Cell::Count(count) = &mut self.cells[group * width + column] {
+                *count += 1;
+            }
+        }
+    }
+
+    /// Takes in the numbers of lines for each of these groups.
+    pub(crate) fn add_numbers(
+        &mut self,
+        column: usize,
+        lines: impl Iterator<Item = (usize, Option<f64>)>,
+    ) {
+        // What is asked here is not asked again for each line.
+        match self.columns[column] {
+            Aggregation::Avg => self.add_to(column, lines, |it| matches!(it, Cell::Avg { .. })),
+            Aggregation::Sum => self.add_to(column, lines, |it| matches!(it, Cell::Sum(_))),
+            Aggregation::Min => self.add_to(column, lines, |it| matches!(it, Cell::Min(_))),
+            Aggregation::Max => self.add_to(column, lines, |it| matches!(it, Cell::Max(_))),
+            _ => self.add_to(column, lines, |_| true),
+        }
     }
 
     #[inline]
-    fn add_sample_of_key(&mut self, key: &[u8], bounds: usize) -> (&mut [Cell], &mut usize) {
-        let group = self.find_or_insert(key, bounds);
-        self.groups[group].samples += 1;
-        let cells = &mut self.cells[group * self.columns.len()..][..self.columns.len()];
-        (cells, &mut self.heap)
+    fn add_to(
+        &mut self,
+        column: usize,
+        lines: impl Iterator<Item = (usize, Option<f64>)>,
+        is_right: impl Fn(&Cell) -> bool,
+    ) {
+        let Groups { strict, columns, cells, heap, .. } = self;
+        let width = columns.len();
+        for (group, number) in lines {
+            let cell = &mut cells[group * width + column];
+            if let Some(number) = number
+                && is_right(cell)
+            {
+                *heap += cell.add_number(number, *strict);
+            }
+        }
+    }
+
+    /// Takes in amounts and times for each of these groups.
+    pub(crate) fn add_at(
+        &mut self,
+        column: usize,
+        lines: impl Iterator<Item = (usize, (Option<f64>, Option<f64>))>,
+    ) {
+        let width = self.columns.len();
+        for (group, amount_and_time) in lines {
+            if let (Some(amount), Some(time)) = amount_and_time {
+                self.heap += self.cells[group * width + column].add_at(amount, time);
+            }
+        }
     }
 
     #[inline]

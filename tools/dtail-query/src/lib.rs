@@ -6,6 +6,7 @@
 //! increments of [`Groups`]; increments merge, and merged groups become a [`ResultTable`].
 
 mod aggregator;
+mod batch;
 mod beyond_dtail;
 mod cell;
 mod complaints;

@@ -45,19 +45,28 @@ impl<'a> Marks<'a> {
 
     /// Where the next mark is in the line, and what it is. Behind the last byte of the block is a
     /// newline. Nothing may be asked for behind a newline before [`Marks::end_line`].
-    #[inline]
+    #[inline(always)]
     pub(super) fn next<const N: usize>(&mut self, wanted: [u8; N]) -> (usize, u8) {
-        while self.found == 0 {
-            if self.next >= self.block.len() {
-                return (self.block.len() - self.line, b'\n');
-            }
-            self.found = look(self.block, self.next, wanted);
-            self.base = self.next;
-            self.next += WINDOW;
+        if self.found == 0 && !self.look_further(wanted) {
+            return (self.block.len() - self.line, b'\n');
         }
         let at = self.base + self.found.trailing_zeros() as usize;
         self.found &= self.found - 1;
         (at - self.line, self.block[at])
+    }
+
+    /// Looks on until there is a mark. `false`: the block is over.
+    #[inline(never)]
+    fn look_further<const N: usize>(&mut self, wanted: [u8; N]) -> bool {
+        while self.next < self.block.len() {
+            self.base = self.next;
+            self.next += WINDOW;
+            self.found = look(self.block, self.base, wanted);
+            if self.found != 0 {
+                return true;
+            }
+        }
+        false
     }
 
     /// Where the newline of the line is; marks before it are passed over.
