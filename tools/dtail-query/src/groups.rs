@@ -18,6 +18,7 @@ use crate::{
     memory::heap_of,
     query::{Aggregation, Query},
     result,
+    same::same,
     table::ResultTable,
 };
 
@@ -191,7 +192,7 @@ impl Groups {
         let Groups { groups, keys, index, .. } = self;
         let is_same = |&group: &usize| {
             let group = &groups[group];
-            group.hash == hash && keys[group.key_start..group.key_end] == *key
+            group.hash == hash && same(&keys[group.key_start..group.key_end], key)
         };
         if let Some(group) = index.find(hash, is_same) {
             return *group;

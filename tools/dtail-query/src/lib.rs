@@ -33,6 +33,7 @@ mod query;
 mod random;
 mod rendering;
 mod result;
+mod same;
 mod sample;
 mod set;
 mod suggestion;

@@ -20,20 +20,31 @@ pub(crate) fn parse(text: &[u8]) -> Option<f64> {
     }
 }
 
+/// Up to eight digits, all at once.
 #[inline]
 fn parse_short_integer(text: &[u8]) -> Option<u32> {
-    if text.is_empty() || text.len() > 9 {
+    let length = text.len();
+    let word = match (text.first_chunk::<4>(), text.last_chunk::<4>(), text) {
+        (Some(first), Some(last), _) if length <= 8 => {
+            // They overlap.
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            u64::from(first) | u64::from(last) << (8 * (length - 4))
+        }
+        (.., [a]) => u64::from(*a),
+        (.., [a, b]) => u64::from(u16::from_le_bytes([*a, *b])),
+        (.., [a, b, c]) => u64::from(u32::from_le_bytes([*a, *b, *c, 0])),
+        _ => return None,
+    };
+    // The last digit goes to the highest byte; what is missing at the other end is 0.
+    let missing = 8 * (8 - length);
+    let digits = (word << missing) ^ (0x3030_3030_3030_3030 << missing);
+    // Adding this sets the highest bit of a byte above 9.
+    if (digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080 != 0 {
         return None;
     }
-    let mut integer = 0_u32;
-    let mut is_number = true;
-    for byte in text {
-        let digit = u32::from(byte.wrapping_sub(b'0'));
-        is_number &= digit < 10;
-        // Only what is no number can be too large.
-        integer = integer.wrapping_mul(10).wrapping_add(digit);
-    }
-    is_number.then_some(integer)
+    let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+    Some((fours.wrapping_mul(10_000 << 32 | 1) >> 32) as u32)
 }
 
 fn parse_any_length(text: &[u8]) -> Option<f64> {
@@ -308,6 +319,9 @@ mod tests {
             let text: Vec<u8> = (0..=random.below(18))
                 .map(|_| b"0123456789012345678901.-+e"[random.below(26)])
                 .collect();
+            let is_short = text.len() <= 8 && text.iter().all(u8::is_ascii_digit);
+            let short = String::from_utf8_lossy(&text).parse().ok().filter(|_| is_short);
+            assert_eq!(parse_short_integer(&text), short);
             let Some(quick) = parse_short_decimal(&text) else { continue };
             fast += 1;
             let text = String::from_utf8(text).unwrap();

@@ -43,8 +43,9 @@ impl CsvReader {
             return self.read_whole(marks, fields);
         }
         let mut start = 0;
+        let mut quick = marks.clone();
         for column in &self.columns {
-            let (at, mark) = marks.next(MARKS);
+            let (at, mark) = quick.next(MARKS);
             match mark {
                 b',' => {
                     if let Some(slot) = *column {
@@ -53,6 +54,7 @@ impl CsvReader {
                     start = at + 1;
                 }
                 b'\n' => {
+                    *marks = quick;
                     let end = without_return(marks.rest(), at);
                     if let Some(slot) = *column {
                         fields.put(slot, Span::Line(start, end));
@@ -60,12 +62,14 @@ impl CsvReader {
                     return (at, if end == 0 { Outcome::Nothing } else { Outcome::Record });
                 }
                 _ => {
+                    *marks = quick;
                     let newline = marks.newline(MARKS);
                     let line = &marks.rest()[..without_return(marks.rest(), newline)];
                     return (newline, self.read_quoted(line, fields));
                 }
             }
         }
+        *marks = quick;
         (marks.newline(MARKS), Outcome::Misfit(Misfit::ManyColumns))
     }
 

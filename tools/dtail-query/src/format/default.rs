@@ -68,12 +68,17 @@ impl DefaultReader {
             return (marks.newline(BARS), Outcome::Misfit(Misfit::NotInfo));
         }
         let mut ends = [0; FIXED_FIELDS];
+        let mut quick = marks.clone();
         for end in &mut ends {
-            match marks.next(BARS) {
-                (newline, b'\n') => return (newline, Outcome::Misfit(Misfit::FewFields)),
+            match quick.next(BARS) {
+                (newline, b'\n') => {
+                    *marks = quick;
+                    return (newline, Outcome::Misfit(Misfit::FewFields));
+                }
                 (bar, _) => *end = bar,
             }
         }
+        *marks = quick;
         self.table = ends[MAPREDUCE - 1];
         if !line[self.table + 1..].starts_with(b"MAPREDUCE:") {
             return (marks.newline(BARS), Outcome::Misfit(Misfit::NotMapreduce));

@@ -5,6 +5,7 @@ use super::json_text::{self, Text};
 use super::marks::Marks;
 use super::{Misfit, Outcome, TIME_NAMES};
 use crate::fields::{Fields, Slot, Span};
+use crate::same::same;
 
 /// A name with more dots is only looked for as one key.
 const MAX_DOTS: usize = 4;
@@ -91,21 +92,20 @@ struct Scan<'m, 'a> {
 impl Scan<'_, '_> {
     /// An object behind its opening brace. Goes no deeper than the names do.
     fn object(&mut self, node: usize) -> Option<()> {
-        self.text.skip_blanks();
-        if self.text.eat(b'}').is_some() {
+        if self.text.first() == b'}' {
+            self.text.pass();
             return Some(());
         }
         loop {
             self.text.eat(b'"')?;
-            let key = self.text.string()?;
-            let child = self.child(node, key.0, key.1);
-            self.text.skip_blanks();
+            let (key, is_escaped) = self.text.string()?;
+            let child = self.child(node, key, is_escaped);
             self.text.eat(b':')?;
-            self.text.skip_blanks();
             self.value(child)?;
-            self.text.skip_blanks();
-            match self.text.next()? {
-                b',' => self.text.skip_blanks(),
+            let next = self.text.first();
+            self.text.pass();
+            match next {
+                b',' => {}
                 b'}' => return Some(()),
                 _ => return None,
             }
@@ -115,21 +115,20 @@ impl Scan<'_, '_> {
     /// The node of a key, if anything in it is wanted.
     #[inline]
     fn child(&mut self, node: usize, key: &[u8], is_escaped: bool) -> Option<usize> {
-        let nodes = self.nodes;
-        let keys = &nodes[node].keys;
+        let keys = &self.nodes[node].keys;
         if !is_escaped {
-            return keys.iter().find(|(known, _)| **known == *key).map(|(_, child)| *child);
+            return keys.iter().find(|(known, _)| same(known, key)).map(|(_, child)| *child);
         }
         let start = self.fields.computed_length();
         json_text::unescape(key, self.fields);
         let span = self.fields.computed_since(start);
         let key = self.fields.bytes(span, &[])?;
-        keys.iter().find(|(known, _)| **known == *key).map(|(_, child)| *child)
+        keys.iter().find(|(known, _)| same(known, key)).map(|(_, child)| *child)
     }
 
     fn array(&mut self, node: usize) -> Option<()> {
-        self.text.skip_blanks();
-        if self.text.eat(b']').is_some() {
+        if self.text.first() == b']' {
+            self.text.pass();
             return Some(());
         }
         let mut index: usize = 0;
@@ -137,20 +136,22 @@ impl Scan<'_, '_> {
             let mut digits = [0; 20];
             let child = self.child(node, decimal(index, &mut digits), false);
             self.value(child)?;
-            self.text.skip_blanks();
-            match self.text.next()? {
-                b',' => self.text.skip_blanks(),
+            let next = self.text.first();
+            self.text.pass();
+            match next {
+                b',' => index += 1,
                 b']' => return Some(()),
                 _ => return None,
             }
-            index += 1;
         }
     }
 
+    /// A value, behind blanks.
     #[inline]
     fn value(&mut self, node: Option<usize>) -> Option<()> {
+        let first = self.text.first();
         let start = self.text.at();
-        let first = self.text.next()?;
+        self.text.pass();
         match first {
             b'"' => {
                 let (value, is_escaped) = self.text.string()?;
@@ -160,6 +161,7 @@ impl Scan<'_, '_> {
                 }
                 return Some(());
             }
+            b'-' | b'0'..=b'9' => self.text.skip_number(),
             b'{' | b'[' => match node.filter(|&node| !self.nodes[node].keys.is_empty()) {
                 Some(node) if first == b'{' => self.object(node)?,
                 Some(node) => self.array(node)?,
@@ -168,7 +170,6 @@ impl Scan<'_, '_> {
             b'n' => return self.text.eat_all(b"ull"),
             b't' => self.text.eat_all(b"rue")?,
             b'f' => self.text.eat_all(b"alse")?,
-            b'-' | b'0'..=b'9' => self.text.skip_number(),
             _ => return None,
         }
         if let Some(node) = node {
@@ -214,7 +215,6 @@ fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &[u8] {
 pub(super) fn each_field(line: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) {
     let mut marks = Marks::of(line);
     let mut text = Text::new(&mut marks);
-    text.skip_blanks();
     if text.eat(b'{').is_some() {
         // What is no JSON shows what precedes the fault.
         let _whole = each_of_object(&mut text, &mut Vec::new(), 0, each);
@@ -227,7 +227,6 @@ fn each_of_object(
     depth: usize,
     each: &mut dyn FnMut(&[u8], &[u8]),
 ) -> Option<()> {
-    text.skip_blanks();
     if text.eat(b'}').is_some() {
         return Some(());
     }
@@ -236,11 +235,12 @@ fn each_of_object(
         let (key, is_escaped) = text.string()?;
         let length = path.len();
         path.extend_from_slice(&json_text::plain(key, is_escaped));
-        text.skip_blanks();
         text.eat(b':')?;
-        text.skip_blanks();
+        let first = text.first();
         let start = text.at();
-        match text.next()? {
+        text.pass();
+        match first {
+            b'\n' => return None,
             b'"' => {
                 let (value, is_escaped) = text.string()?;
                 each(path, &json_text::plain(value, is_escaped));
@@ -259,9 +259,10 @@ fn each_of_object(
             }
         }
         path.truncate(length);
-        text.skip_blanks();
-        match text.next()? {
-            b',' => text.skip_blanks(),
+        let next = text.first();
+        text.pass();
+        match next {
+            b',' => {}
             b'}' => return Some(()),
             _ => return None,
         }

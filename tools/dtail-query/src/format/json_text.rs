@@ -39,29 +39,44 @@ impl<'m, 'a> Text<'m, 'a> {
         &self.line[start..self.at]
     }
 
-    /// What comes next.
-    #[inline]
+    /// The byte that is next.
+    #[inline(always)]
     fn peek(&self) -> u8 {
         self.line.get(self.at).copied().unwrap_or(b'\n')
+    }
+
+    /// The byte that is next behind blanks.
+    #[inline(always)]
+    pub(super) fn first(&mut self) -> u8 {
+        if self.peek() <= b' ' {
+            self.skip_blanks();
+        }
+        self.peek()
+    }
+
+    #[inline(never)]
+    fn skip_blanks(&mut self) {
+        while let b' ' | b'\t' | b'\r' = self.peek() {
+            self.at += 1;
+        }
     }
 
     /// Whether there is nothing but blanks.
     #[inline]
     pub(super) fn is_over(&mut self) -> bool {
-        self.skip_blanks();
-        self.peek() == b'\n'
+        self.first() == b'\n'
     }
 
+    /// Passes the byte that is next.
     #[inline]
-    pub(super) fn next(&mut self) -> Option<u8> {
-        let byte = self.peek();
+    pub(super) fn pass(&mut self) {
         self.at += 1;
-        (byte != b'\n').then_some(byte)
     }
 
-    #[inline]
+    /// Passes blanks and this byte.
+    #[inline(always)]
     pub(super) fn eat(&mut self, wanted: u8) -> Option<()> {
-        (self.peek() == wanted).then(|| self.at += 1)
+        (self.first() == wanted).then(|| self.at += 1)
     }
 
     #[inline]
@@ -69,15 +84,8 @@ impl<'m, 'a> Text<'m, 'a> {
         self.line.get(self.at..)?.starts_with(wanted).then(|| self.at += wanted.len())
     }
 
-    #[inline]
-    pub(super) fn skip_blanks(&mut self) {
-        while let b' ' | b'\t' | b'\r' = self.peek() {
-            self.at += 1;
-        }
-    }
-
     /// What is in a string behind its opening quote, and whether there are escapes in it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Option<(&'a [u8], bool)> {
         let start = self.at;
         // Marks outside of strings mean nothing.
@@ -91,6 +99,7 @@ impl<'m, 'a> Text<'m, 'a> {
     }
 
     /// A string whose first escape is known.
+    #[inline(never)]
     fn escaped_string(&mut self, start: usize, mut escape: usize) -> Option<(&'a [u8], bool)> {
         loop {
             let mut next = self.mark()?;
@@ -106,7 +115,7 @@ impl<'m, 'a> Text<'m, 'a> {
     }
 
     /// The next mark in the line.
-    #[inline]
+    #[inline(always)]
     fn mark(&mut self) -> Option<(usize, u8)> {
         let (at, mark) = self.marks.next(MARKS);
         if mark == b'\n' {
@@ -136,7 +145,10 @@ impl<'m, 'a> Text<'m, 'a> {
         open.clear();
         open.push(first);
         while let Some(&innermost) = open.last() {
-            match self.next()? {
+            let byte = self.peek();
+            self.at += 1;
+            match byte {
+                b'\n' => return None,
                 b'"' => {
                     self.string()?;
                 }

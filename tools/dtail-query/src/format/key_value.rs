@@ -4,6 +4,7 @@ use memchr::memchr;
 
 use super::marks::{Marks, without_return};
 use crate::fields::{Fields, Slot, Span};
+use crate::same::begins_with;
 
 /// What ends a field.
 pub(super) const BARS: [u8; 2] = *b"|\n";
@@ -44,15 +45,16 @@ impl Keys {
         fields: &mut Fields,
     ) -> (usize, bool) {
         let line = marks.rest();
+        let mut quick = marks.clone();
         let mut all_have_keys = true;
         let mut place = 0;
         loop {
-            let (at, mark) = marks.next(BARS);
+            let (at, mark) = quick.next(BARS);
             let is_last = mark == b'\n';
             let end = if is_last && !self.strict { without_return(line, at) } else { at };
             let field = &line[start..end];
             match self.hints.get(place) {
-                Some(Hint { key, slot }) if !key.is_empty() && field.starts_with(key) => {
+                Some(Hint { key, slot }) if !key.is_empty() && begins_with(field, key) => {
                     if let Some(slot) = *slot {
                         fields.put(slot, Span::Line(start + key.len(), end));
                     }
@@ -60,6 +62,7 @@ impl Keys {
                 _ => all_have_keys &= self.put(place, field, start, fields),
             }
             if is_last {
+                *marks = quick;
                 return (at, all_have_keys);
             }
             start = at + 1;

@@ -14,21 +14,23 @@ pub(super) const NEWLINES: [u8; 1] = *b"\n";
 
 /// Goes through a block from left to right and stops at marks: the bytes that a format wants to
 /// know of, one of which is the newline. All calls for one block must want the same.
+///
+/// Who reads in a loop does so with a copy, which the compiler keeps in registers.
 #[derive(Debug, Clone)]
 pub(crate) struct Marks<'a> {
     block: &'a [u8],
     /// Where the line begins that is read.
     line: usize,
-    /// Where the first bit of `found` stands.
+    /// Where the window begins that `found` is of.
     base: usize,
-    /// Not looked at from here on.
-    next: usize,
     found: u64,
 }
 
 impl<'a> Marks<'a> {
+    #[inline]
     pub(crate) fn of(block: &'a [u8]) -> Marks<'a> {
-        Marks { block, line: 0, base: 0, next: 0, found: 0 }
+        // The first window comes after this one.
+        Marks { block, line: 0, base: 0_usize.wrapping_sub(WINDOW), found: 0 }
     }
 
     /// Whether no line is left.
@@ -47,26 +49,15 @@ impl<'a> Marks<'a> {
     /// newline. Nothing may be asked for behind a newline before [`Marks::end_line`].
     #[inline(always)]
     pub(super) fn next<const N: usize>(&mut self, wanted: [u8; N]) -> (usize, u8) {
-        if self.found == 0 && !self.look_further(wanted) {
-            return (self.block.len() - self.line, b'\n');
+        if self.found == 0 {
+            (self.found, self.base) = look_on(self.block, self.base, wanted);
+            if self.found == 0 {
+                return (self.block.len() - self.line, b'\n');
+            }
         }
         let at = self.base + self.found.trailing_zeros() as usize;
         self.found &= self.found - 1;
         (at - self.line, self.block[at])
-    }
-
-    /// Looks on until there is a mark. `false`: the block is over.
-    #[inline(never)]
-    fn look_further<const N: usize>(&mut self, wanted: [u8; N]) -> bool {
-        while self.next < self.block.len() {
-            self.base = self.next;
-            self.next += WINDOW;
-            self.found = look(self.block, self.base, wanted);
-            if self.found != 0 {
-                return true;
-            }
-        }
-        false
     }
 
     /// Where the newline of the line is; marks before it are passed over.
@@ -92,6 +83,23 @@ impl<'a> Marks<'a> {
 #[inline]
 pub(super) fn without_return(text: &[u8], newline: usize) -> usize {
     newline - usize::from(newline > 0 && text[newline - 1] == b'\r')
+}
+
+/// The next window with marks behind the one at `base`: its marks, none if there is no such window,
+/// and where it begins.
+#[inline(never)]
+fn look_on<const N: usize>(block: &[u8], mut base: usize, wanted: [u8; N]) -> (u64, usize) {
+    loop {
+        let next = base.wrapping_add(WINDOW);
+        if next >= block.len() {
+            return (0, base);
+        }
+        base = next;
+        let found = look(block, base, wanted);
+        if found != 0 {
+            return (found, base);
+        }
+    }
 }
 
 /// A bit for each of the bytes from `at` on, as far as there are any: whether it is wanted.
