@@ -22,6 +22,9 @@ use crate::{
     table::ResultTable,
 };
 
+/// Groups that are merged before their memory is given back.
+const MERGED_AT_ONCE: usize = 1 << 16;
+
 /// A partial result: one entry per group key. Merging is exact, and its order does not matter:
 /// `first`, `last` and `len` go by the numbers of the blocks their values were in.
 #[derive(Debug, Clone, Default)]
@@ -43,11 +46,12 @@ pub struct Groups {
 
 #[derive(Debug, Clone, Copy)]
 struct Group {
-    hash: u64,
+    /// A part of it, for the quick look.
+    hash: u32,
+    /// How many places at the end of the key are not its text, see [`GroupKey`].
+    bounds: u32,
     key_start: usize,
     key_end: usize,
-    /// Bytes at the end of the key that are not its text, see [`GroupKey`].
-    bounds: usize,
     /// Lines that gave at least one column something.
     samples: u64,
 }
@@ -85,6 +89,30 @@ impl GroupKey {
         self.bytes.extend_from_slice(&self.ends);
         self.ends.len()
     }
+}
+
+impl Group {
+    fn new(hash: u64, key_start: usize, key_end: usize, bounds: usize) -> Group {
+        let bounds = (bounds / size_of::<usize>()) as u32;
+        Group { hash: short(hash), bounds, key_start, key_end, samples: 0 }
+    }
+
+    /// Bytes at the end of the key that are not its text.
+    fn bounds(&self) -> usize {
+        self.bounds as usize * size_of::<usize>()
+    }
+}
+
+/// Bits of a hash that do not say where it is in the index.
+fn short(hash: u64) -> u32 {
+    (hash >> 25) as u32
+}
+
+#[inline]
+fn hash_of(hasher: &DefaultHashBuilder, key: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(key);
+    hasher.finish()
 }
 
 impl Groups {
@@ -186,21 +214,22 @@ impl Groups {
 
     #[inline]
     fn find_or_insert(&mut self, key: &[u8], bounds: usize) -> usize {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(key);
-        let hash = hasher.finish();
-        let Groups { groups, keys, index, .. } = self;
+        let hash = hash_of(&self.hasher, key);
+        let Groups { groups, keys, index, hasher, .. } = self;
         let is_same = |&group: &usize| {
             let group = &groups[group];
-            group.hash == hash && same(&keys[group.key_start..group.key_end], key)
+            group.hash == short(hash) && same(&keys[group.key_start..group.key_end], key)
         };
         if let Some(group) = index.find(hash, is_same) {
             return *group;
         }
         let key_start = keys.len();
         keys.extend_from_slice(key);
-        groups.push(Group { hash, key_start, key_end: keys.len(), bounds, samples: 0 });
-        index.insert_unique(hash, groups.len() - 1, |&group| groups[group].hash);
+        groups.push(Group::new(hash, key_start, keys.len(), bounds));
+        index.insert_unique(hash, groups.len() - 1, |&group| {
+            let group = &groups[group];
+            hash_of(hasher, &keys[group.key_start..group.key_end])
+        });
         self.cells.extend(self.columns.iter().map(|column| Cell::new(*column)));
         self.groups.len() - 1
     }
@@ -216,17 +245,26 @@ impl Groups {
     }
 
     /// Adds what was aggregated since.
-    pub fn merge(&mut self, increment: Groups) {
+    pub fn merge(&mut self, mut increment: Groups) {
         if self.groups.is_empty() {
             *self = increment;
             return;
         }
-        let mut cells = increment.cells.into_iter();
-        for group in &increment.groups {
+        increment.index = HashTable::new();
+        let width = increment.columns.len();
+        // From the end, so that memory can be given back while ours grows.
+        while let Some(group) = increment.groups.pop() {
+            let left = increment.groups.len();
             let key = &increment.keys[group.key_start..group.key_end];
             // As many cells as the increment has columns, which are the same query's.
-            let later = cells.by_ref().take(increment.columns.len());
-            self.merge_group(key, group.bounds, group.samples, later);
+            let later = increment.cells.drain(left * width..);
+            self.merge_group(key, group.bounds(), group.samples, later);
+            if left % MERGED_AT_ONCE == 0 {
+                increment.groups.shrink_to_fit();
+                increment.cells.shrink_to_fit();
+                increment.keys.truncate(group.key_start);
+                increment.keys.shrink_to_fit();
+            }
         }
     }
 
@@ -296,7 +334,7 @@ impl Groups {
         let parts = |group: usize| {
             let group = &self.groups[group];
             self.keys[group.key_start..group.key_end]
-                .split_at(group.key_end - group.key_start - group.bounds)
+                .split_at(group.key_end - group.key_start - group.bounds())
         };
         parts(left).cmp(&parts(right))
     }

@@ -9,6 +9,9 @@ const POWERS_OF_TEN: [f64; 23] = [
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
+/// Whole numbers below this are the same as integers.
+const LARGEST_QUICK: f64 = 9e15;
+
 /// The number that `text` is, in Go's syntax: decimals, exponents, `inf`, `nan`, and hexadecimal
 /// floats such as `0x1p2`. No blanks, no underscores, and nothing beyond the range of an f64.
 #[inline]
@@ -186,6 +189,9 @@ pub(crate) fn write(number: f64, w: &mut impl Write) -> io::Result<()> {
         w.write_all(b"NaN")
     } else if number.is_infinite() {
         w.write_all(if number > 0.0 { b"+Inf" } else { b"-Inf" })
+    } else if number.trunc() == number && number.abs() < LARGEST_QUICK && number != 0.0 {
+        // Most numbers of results, and exact decimals take long. (0 has a sign.)
+        write!(w, "{}.000000", number as i64)
     } else {
         write!(w, "{number:.6}")
     }
@@ -342,6 +348,10 @@ mod tests {
         assert_eq!(shown(-0.0), "-0.000000");
         assert_eq!(shown(0.007_812_5), "0.007812");
         assert_eq!(shown(0.023_437_5), "0.023438");
+        assert_eq!(shown(0.0), "0.000000");
+        assert_eq!(shown(-1_234_567.0), "-1234567.000000");
+        assert_eq!(shown(9e15 - 1.0), "8999999999999999.000000");
+        assert_eq!(shown(9e15), "9000000000000000.000000");
         assert_eq!(shown(1e22), "10000000000000000000000.000000");
         assert_eq!(shown(f64::INFINITY), "+Inf");
         assert_eq!(shown(f64::NEG_INFINITY), "-Inf");

@@ -41,7 +41,7 @@ mod tests {
         let text: Vec<u8> = (0..40).collect();
         for length in 0..text.len() {
             let (text, longer) = (&text[..length], &text[..=length]);
-            assert!(same(text, &text.to_vec()) && begins_with(longer, text));
+            assert!(same(text, text) && begins_with(longer, text));
             assert!(!same(text, longer) && !begins_with(text, longer));
             for at in 0..length {
                 let mut other = text.to_vec();
