@@ -161,9 +161,7 @@ impl Cell {
     pub(crate) fn heap(&self) -> usize {
         match self {
             Cell::Sum(sum) | Cell::Avg { sum, .. } => sum.heap(),
-            Cell::Last(text, _) | Cell::First(text, _) => {
-                text.as_ref().map_or(0, Text::heap)
-            }
+            Cell::Last(text, _) | Cell::First(text, _) => text.as_ref().map_or(0, Text::heap),
             Cell::CountDistinct(texts) => boxed(texts.as_deref(), TextSet::heap),
             Cell::Quantile(sketch, _) => boxed(sketch.as_deref(), Sketch::heap),
             Cell::Variance(moments) | Cell::Deviation(moments) => {

@@ -9,7 +9,10 @@ mod tests;
 
 pub use partial::BadPartialResult;
 
-use std::{cmp::Ordering, hash::{BuildHasher, Hasher}};
+use std::{
+    cmp::Ordering,
+    hash::{BuildHasher, Hasher},
+};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -259,7 +262,7 @@ impl Groups {
             // As many cells as the increment has columns, which are the same query's.
             let later = increment.cells.drain(left * width..);
             self.merge_group(key, group.bounds(), group.samples, later);
-            if left % MERGED_AT_ONCE == 0 {
+            if left.is_multiple_of(MERGED_AT_ONCE) {
                 increment.groups.shrink_to_fit();
                 increment.cells.shrink_to_fit();
                 increment.keys.truncate(group.key_start);

@@ -217,11 +217,8 @@ impl<'a> Rows<'a> {
 /// Sorts what is shown.
 fn sort(order: &mut [usize], shown: usize, compare: impl Fn(usize, usize) -> Ordering) {
     let compare = |left: &usize, right: &usize| compare(*left, *right);
-    let sorted = if shown < order.len() {
-        order.select_nth_unstable_by(shown, compare).0
-    } else {
-        order
-    };
+    let sorted =
+        if shown < order.len() { order.select_nth_unstable_by(shown, compare).0 } else { order };
     sorted.sort_unstable_by(compare);
 }
 

@@ -18,7 +18,6 @@ pub(crate) struct ExactSum {
 }
 
 /// Elsewhere, since most sums have none and there may be one for each of millions of groups.
-#[expect(clippy::box_collection, reason = "a third of the size of a Vec")]
 type Rest = Option<Box<Vec<f64>>>;
 
 impl ExactSum {

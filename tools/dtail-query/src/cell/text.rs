@@ -8,7 +8,7 @@ use std::ops::Deref;
 use crate::memory::heap_of;
 
 /// Bytes of a short one. With more of them cells would be larger.
-const SHORT: usize = 15;
+const SHORT: usize = 14;
 
 /// Bytes as found in a log.
 #[derive(Clone)]
@@ -16,8 +16,12 @@ pub(crate) struct Text(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Short { length: u8, bytes: [u8; SHORT] },
-    Long(Vec<u8>),
+    Short {
+        length: u8,
+        bytes: [u8; SHORT],
+    },
+    #[expect(clippy::box_collection, reason = "a third of the size of a Vec")]
+    Long(Box<Vec<u8>>),
 }
 
 impl Text {
@@ -38,7 +42,7 @@ impl Text {
                 *length = value.len() as u8;
                 bytes[..value.len()].copy_from_slice(value);
             }
-            Kind::Short { .. } => self.0 = Kind::Long(value.to_vec()),
+            Kind::Short { .. } => self.0 = Kind::Long(Box::new(value.to_vec())),
         }
     }
 
@@ -46,7 +50,7 @@ impl Text {
     pub(crate) fn heap(&self) -> usize {
         match &self.0 {
             Kind::Short { .. } => 0,
-            Kind::Long(long) => heap_of(long.capacity()),
+            Kind::Long(long) => heap_of(size_of::<Vec<u8>>()) + heap_of(long.capacity()),
         }
     }
 }

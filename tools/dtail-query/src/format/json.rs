@@ -5,18 +5,36 @@ use super::json_text::{self, Text};
 use super::marks::Marks;
 use super::{Misfit, Outcome, TIME_NAMES};
 use crate::fields::{Fields, Slot, Span};
-use crate::same::same;
+use crate::same::{begins_with, same};
 
+/// The node that is the line itself.
+const LINE: usize = 0;
 /// A name with more dots is only looked for as one key.
 const MAX_DOTS: usize = 4;
+
+/// Members of an object that are remembered, and bytes of each.
+const MAX_HINTS: usize = 64;
 
 /// The fields that are wanted, as a tree of keys.
 #[derive(Debug, Clone)]
 pub(super) struct JsonReader {
+    /// What the members of the line before began with. Lines of one kind are alike.
+    hints: Vec<Hint>,
     /// The first one is the line itself.
     nodes: Vec<Node>,
     /// Brackets that are open in what is skipped.
     open: Vec<u8>,
+}
+
+/// What is between the member before and a value.
+#[derive(Debug, Clone, Default)]
+struct Hint {
+    /// A key without escapes and the colon, and the quote if the value is a string; empty if
+    /// nothing is remembered.
+    text: Vec<u8>,
+    is_string: bool,
+    /// The node of the key, if anything in it is wanted.
+    node: Option<usize>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -27,7 +45,8 @@ struct Node {
 
 impl JsonReader {
     pub(super) fn new(fields: &Fields) -> JsonReader {
-        let mut reader = JsonReader { nodes: vec![Node::default()], open: Vec::new() };
+        let mut reader =
+            JsonReader { hints: Vec::new(), nodes: vec![Node::default()], open: Vec::new() };
         for slot in 0..fields.count() {
             let name = fields.name(slot);
             if name == b"$time" {
@@ -72,9 +91,9 @@ impl JsonReader {
         if text.is_over() {
             return (text.finish(), Outcome::Nothing);
         }
-        let JsonReader { nodes, open } = self;
-        let mut scan = Scan { text, nodes, open, fields };
-        let is_whole = scan.text.eat(b'{').and_then(|()| scan.object(0)).is_some();
+        let JsonReader { hints, nodes, open } = self;
+        let mut scan = Scan { text, hints, nodes, open, fields };
+        let is_whole = scan.text.eat(b'{').and_then(|()| scan.object(LINE)).is_some();
         let is_record = is_whole && scan.text.is_over();
         let misfit = Outcome::Misfit(Misfit::NotJson);
         (scan.text.finish(), if is_record { Outcome::Record } else { misfit })
@@ -84,6 +103,7 @@ impl JsonReader {
 /// One line being read.
 struct Scan<'m, 'a> {
     text: Text<'m, 'a>,
+    hints: &'m mut Vec<Hint>,
     nodes: &'m [Node],
     open: &'m mut Vec<u8>,
     fields: &'m mut Fields,
@@ -96,12 +116,12 @@ impl Scan<'_, '_> {
             self.text.pass();
             return Some(());
         }
+        let mut place = 0;
         loop {
-            self.text.eat(b'"')?;
-            let (key, is_escaped) = self.text.string()?;
-            let child = self.child(node, key, is_escaped);
-            self.text.eat(b':')?;
-            self.value(child)?;
+            if node != LINE || self.expected_member(place)?.is_none() {
+                self.member(node, place)?;
+            }
+            place += 1;
             let next = self.text.first();
             self.text.pass();
             match next {
@@ -110,6 +130,57 @@ impl Scan<'_, '_> {
                 _ => return None,
             }
         }
+    }
+
+    /// A member of the line itself that begins as the one at this place did in the line before. The
+    /// inner `None`: it does not, and nothing was read.
+    #[inline]
+    fn expected_member(&mut self, place: usize) -> Option<Option<()>> {
+        let Some(Hint { text, is_string, node }) = self.hints.get(place) else { return Some(None) };
+        if text.is_empty() || !begins_with(self.text.remaining(), text) {
+            return Some(None);
+        }
+        let (is_string, node) = (*is_string, *node);
+        self.text.pass_known(text.len(), 2 + usize::from(is_string))?;
+        if is_string {
+            self.string_value(node)?;
+        } else {
+            self.value(node)?;
+        }
+        Some(Some(()))
+    }
+
+    /// A member of an object. Those of the line itself are remembered.
+    fn member(&mut self, node: usize, place: usize) -> Option<()> {
+        let start = self.text.at();
+        self.text.eat(b'"')?;
+        let (key, is_escaped) = self.text.string()?;
+        let child = self.child(node, key, is_escaped);
+        self.text.eat(b':')?;
+        let is_string = self.text.first() == b'"';
+        let known =
+            if is_string { self.text.since_with_next(start) } else { self.text.since(start) };
+        if node == LINE && place < MAX_HINTS && !is_escaped && known.len() <= MAX_HINTS {
+            if place >= self.hints.len() {
+                self.hints.resize(place + 1, Hint::default());
+            }
+            let hint = &mut self.hints[place];
+            hint.text.clear();
+            hint.text.extend_from_slice(known);
+            (hint.is_string, hint.node) = (is_string, child);
+        }
+        self.value(child)
+    }
+
+    /// A string behind its opening quote, whose mark was passed.
+    #[inline]
+    fn string_value(&mut self, node: Option<usize>) -> Option<()> {
+        let start = self.text.at();
+        let (value, is_escaped) = self.text.string_end()?;
+        if let Some(node) = node {
+            self.put_text(node, value, is_escaped, Span::Line(start, start + value.len()));
+        }
+        Some(())
     }
 
     /// The node of a key, if anything in it is wanted.

@@ -84,12 +84,47 @@ impl<'m, 'a> Text<'m, 'a> {
         self.line.get(self.at..)?.starts_with(wanted).then(|| self.at += wanted.len())
     }
 
-    /// What is in a string behind its opening quote, and whether there are escapes in it.
+    /// What comes next, up to the end of the line and beyond.
+    #[inline]
+    pub(super) fn remaining(&self) -> &'a [u8] {
+        self.line.get(self.at..).unwrap_or_default()
+    }
+
+    /// The bytes since `start`, with the next one.
+    pub(super) fn since_with_next(&self, start: usize) -> &'a [u8] {
+        self.line.get(start..=self.at).unwrap_or_default()
+    }
+
+    /// Passes so many bytes that are known, with quotes of strings without escapes.
+    #[inline]
+    pub(super) fn pass_known(&mut self, length: usize, quotes: usize) -> Option<()> {
+        self.pass_quote(self.at)?;
+        for _ in 1..quotes {
+            self.mark()?;
+        }
+        self.at += length;
+        Some(())
+    }
+
+    /// Passes the mark of the first quote at or after `from`.
     #[inline(always)]
-    pub(super) fn string(&mut self) -> Option<(&'a [u8], bool)> {
-        let start = self.at;
+    fn pass_quote(&mut self, from: usize) -> Option<()> {
         // Marks outside of strings mean nothing.
-        while self.mark()?.0 + 1 < start {}
+        while self.mark()?.0 < from {}
+        Some(())
+    }
+
+    /// What is in a string behind its opening quote, and whether there are escapes in it.
+    #[inline]
+    pub(super) fn string(&mut self) -> Option<(&'a [u8], bool)> {
+        self.pass_quote(self.at - 1)?;
+        self.string_end()
+    }
+
+    /// The same behind an opening quote whose mark was passed.
+    #[inline(always)]
+    pub(super) fn string_end(&mut self) -> Option<(&'a [u8], bool)> {
+        let start = self.at;
         let (end, mark) = self.mark()?;
         if mark == b'"' {
             self.at = end + 1;

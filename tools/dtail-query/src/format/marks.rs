@@ -190,8 +190,7 @@ mod tests {
                 assert!(!marks.is_at_end());
                 assert!(marks.rest().starts_with(expected));
                 let line = expected.strip_suffix(b"\n").unwrap_or(expected);
-                let quotes: Vec<usize> =
-                    (0..line.len()).filter(|&at| line[at] == b'"').collect();
+                let quotes: Vec<usize> = (0..line.len()).filter(|&at| line[at] == b'"').collect();
                 let before = random.below(4).min(quotes.len());
                 for quote in &quotes[..before] {
                     assert_eq!(marks.next(*b"\n\""), (*quote, b'"'));

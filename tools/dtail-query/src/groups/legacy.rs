@@ -4,7 +4,13 @@
 use memchr::memmem;
 
 use super::{BadPartialResult, Group, GroupKey, Groups};
-use crate::{cell::{Cell, Text}, number, query::Aggregation, query::Query, sum::ExactSum};
+use crate::{
+    cell::{Cell, Text},
+    number,
+    query::Aggregation,
+    query::Query,
+    sum::ExactSum,
+};
 
 const END: &[u8] = "∥".as_bytes();
 const IS: &[u8] = "≔".as_bytes();
