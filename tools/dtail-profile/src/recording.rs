@@ -88,10 +88,9 @@ impl Recording {
         if !options.is_wanted() {
             return recording;
         }
-        let wants_heap = options.memory || options.address.is_some();
         let run = Arc::new(Run {
             cpu: Mutex::default(),
-            heap: Mutex::new(wants_heap.then(HeapRecording::start)),
+            heap: Mutex::new(options.memory.then(HeapRecording::start)),
             options,
             tell,
         });

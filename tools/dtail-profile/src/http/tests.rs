@@ -49,7 +49,7 @@ fn gos_paths_are_answered() {
         let profile = Profile::decode(&body).unwrap();
         assert!(!profile.sample_types.is_empty(), "{path}");
         let (status, text) = asked(&server, &get(&format!("{path}?debug=1")));
-        assert!(status == 200 && text.starts_with(path[1..].as_bytes()), "{path}");
+        assert!(status == 200 && text.starts_with(&path.as_bytes()[1..]), "{path}");
     }
     let (status, body) = asked(&server, &get("/profile?seconds=1"));
     assert_eq!(status, 200);
