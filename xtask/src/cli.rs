@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Measure what a release promises, side by side with its peers
     #[command(subcommand)]
     Bench(Bench),
+    /// Record where the tools spend time and memory, and show the largest functions
+    #[command(subcommand)]
+    Profile(Profile),
     /// Feed random bytes to the parsers of foreign bytes (tools/fuzz)
     Fuzz(Fuzz),
     /// Everything CI checks: fmt, clippy, tests, tidy, a tiny pgo run and its gates
@@ -51,7 +54,7 @@ pub(crate) enum Command {
 }
 
 /// What the commands of the family share.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct Common {
     /// Tools to work on (default: every tool with a file in workloads/)
     #[arg(value_name = "TOOL")]
@@ -93,14 +96,27 @@ pub(crate) struct Pipeline {
     #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     pub(crate) data_size: Option<u64>,
     /// Rounds of the comparison [default: 20, pgo-quick: 8]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1000))]
     pub(crate) rounds: Option<u32>,
+    /// Rounds that a case may get when it is not clear after --rounds [default: as --rounds]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub(crate) max_rounds: Option<u32>,
+    /// Fail (7) if a case or a tool has become slower by more than this, beyond doubt: 2%
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) gate: Option<f64>,
     /// Train on your own log files (quote the pattern); half of each file is kept for evaluation
     #[arg(long, value_name = "GLOB")]
     pub(crate) corpus: Option<String>,
     /// Take up an earlier run at this stage (see the stage table)
     #[arg(long, value_name = "STAGE")]
     pub(crate) from: Option<String>,
+}
+
+/// `2%` or `2`, as 2.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim_end().parse::<f64>();
+    let number = number.ok().filter(|number| (0.0..100.0).contains(number));
+    number.ok_or_else(|| "a percentage from 0 to below 100, such as 2%".to_owned())
 }
 
 #[derive(Args, Clone)]
@@ -189,6 +205,30 @@ pub(crate) struct CaseInputs {
 
 #[derive(Subcommand)]
 pub(crate) enum Bench {
+    /// What the evaluation cases of workloads/ cost today
+    Run(BenchCases),
+    /// The same, and put the programs aside under a tag
+    Save {
+        /// Letters, digits, '.', '_' and '-'
+        tag: String,
+        #[command(flatten)]
+        cases: BenchCases,
+    },
+    /// Run today's programs beside the saved ones and fail (7) where they are slower
+    Compare {
+        /// A tag of `bench save`
+        tag: String,
+        #[command(flatten)]
+        cases: BenchCases,
+    },
+    /// List what is saved
+    List {
+        /// Folder of everything that is made
+        #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+        out_dir: PathBuf,
+    },
+    /// Remove saved tags
+    Clean(BenchClean),
     /// Sessions through dserver beside OpenSSH, a thousand hosts, a stalled client, a killed server
     Server(BenchServer),
     /// Searching beside ripgrep, grep and ugrep: single files, many, compressed
@@ -225,6 +265,58 @@ pub(crate) struct BenchCommon {
 }
 
 #[derive(Args)]
+pub(crate) struct BenchCases {
+    /// Tools whose cases are run (default: every tool with a file in workloads/)
+    #[arg(value_name = "TOOL")]
+    pub(crate) tools: Vec<String>,
+    /// Rounds of each case [default: 12, --quick: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub(crate) rounds: Option<u32>,
+    /// Lines of an input of scale 1 [default: 300000, --quick: 100000]
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub(crate) data_size: Option<u64>,
+    /// Small data, few rounds, and programs without link-time optimisation (profile dist-quick)
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Profile of Cargo.toml that the programs are built with [default: dist, --quick: dist-quick]
+    #[arg(long, value_name = "NAME")]
+    cargo_profile: Option<String>,
+    /// Measure the programs in this folder instead of building them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bin_dir: Option<PathBuf>,
+    /// Run each case once more with --profile
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// Folder of everything that is made
+    #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+    pub(crate) out_dir: PathBuf,
+    /// Show the output of every command
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+impl BenchCases {
+    /// The profile the programs are built with.
+    pub(crate) fn cargo_profile(&self) -> &str {
+        let usual = if self.quick { "dist-quick" } else { "dist" };
+        self.cargo_profile.as_deref().unwrap_or(usual)
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct BenchClean {
+    /// Tags to remove (default: all but the newest)
+    #[arg(value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// How many of the newest stay when no tag is named
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) keep: usize,
+    /// Folder of everything that is made
+    #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+    pub(crate) out_dir: PathBuf,
+}
+
+#[derive(Args)]
 pub(crate) struct BenchLocal {
     #[command(flatten)]
     pub(crate) common: BenchCommon,
@@ -241,6 +333,9 @@ pub(crate) struct BenchLocal {
     /// those of DTail's dmap; may be repeated
     #[arg(long, value_name = "NAME=PATH", value_parser = crate::bench::peers::named)]
     pub(crate) peer: Vec<(String, PathBuf)>,
+    /// Only contests whose names contain this, such as zstd; may be repeated
+    #[arg(long, value_name = "TEXT", conflicts_with = "growth")]
+    pub(crate) only: Vec<String>,
     /// Measure how cost grows with the size (up to five times the large log) and with the number
     /// of patterns, instead of the bars
     #[arg(long)]
@@ -314,6 +409,95 @@ pub(crate) struct BenchServer {
     /// Show the output of every command
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Profile {
+    /// One case each of dcat, dgrep and dmap
+    Quick(ProfileRun),
+    /// Every evaluation case of every tool, with large inputs
+    Full(ProfileRun),
+    /// One case of every tool that has a file in workloads/
+    Auto(ProfileRun),
+    /// The evaluation cases of dcat
+    Dcat(ProfileRun),
+    /// The evaluation cases of dgrep
+    Dgrep(ProfileRun),
+    /// The evaluation cases of dmap
+    Dmap(ProfileRun),
+    /// The evaluation cases of dtail
+    Dtail(ProfileRun),
+    /// The evaluation cases of dserver
+    Dserver(ProfileRun),
+    /// The profiles that were written
+    List {
+        /// Folder of the profiles
+        #[arg(long, value_name = "DIR", default_value = PROFILES)]
+        dir: PathBuf,
+    },
+    /// The ten largest functions of a profile, and how to look further
+    Analyze {
+        /// A profile in pprof format
+        file: PathBuf,
+        #[command(flatten)]
+        view: ProfileView,
+    },
+    /// A page with flame graph and table, on this machine
+    Web {
+        /// A profile in pprof format
+        file: PathBuf,
+        #[command(flatten)]
+        view: ProfileView,
+    },
+    /// Remove the profiles that were written
+    Clean {
+        /// Folder of the profiles
+        #[arg(long, value_name = "DIR", default_value = PROFILES)]
+        dir: PathBuf,
+    },
+}
+
+/// Where recorded profiles go.
+const PROFILES: &str = "target/profiles";
+
+/// How tools are recorded.
+#[derive(Args)]
+pub(crate) struct ProfileRun {
+    /// Folder of the profiles
+    #[arg(long, value_name = "DIR", default_value = PROFILES)]
+    pub(crate) dir: PathBuf,
+    /// Only the case of this name, as in workloads/<tool>.toml
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Option<String>,
+    /// Lines of an input of scale 1 [default: 300000, full: 3000000]
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub(crate) data_size: Option<u64>,
+    /// Profile of Cargo.toml that the programs are built with
+    #[arg(long, value_name = "NAME", default_value = "dist")]
+    pub(crate) cargo_profile: String,
+    /// Folder of everything else that is made
+    #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+    pub(crate) out_dir: PathBuf,
+    /// Show the output of every command
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// How dprofile is had.
+#[derive(Args)]
+pub(crate) struct ProfileView {
+    /// Profile of Cargo.toml that dprofile is built with
+    #[arg(long, value_name = "NAME", default_value = "dist")]
+    pub(crate) cargo_profile: String,
+    /// Folder of what is built
+    #[arg(long, value_name = "DIR", default_value = "target/pgo")]
+    pub(crate) out_dir: PathBuf,
+}
+
+impl Default for ProfileView {
+    fn default() -> Self {
+        Self { cargo_profile: "dist".to_owned(), out_dir: "target/pgo".into() }
+    }
 }
 
 #[derive(Args)]

@@ -4,9 +4,11 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use probe::probe;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
@@ -34,6 +36,14 @@ pub(crate) fn open_file(path: &Path, site: &Site) -> Result<Opened, FileError> {
 
 /// The same, and the size in bytes.
 pub(crate) fn open_sized(path: &Path, site: &Site) -> Result<(Opened, u64), FileError> {
+    let opened = open_unnoticed(path, site)?;
+    let name = path.as_os_str().as_bytes();
+    // Path, its length, size in bytes (0: not known).
+    probe!(dtail, file_open, name.as_ptr(), name.len(), opened.1);
+    Ok(opened)
+}
+
+fn open_unnoticed(path: &Path, site: &Site) -> Result<(Opened, u64), FileError> {
     let failed = |err| FileError::Open(path.to_owned(), err);
     if !site.access.is_everything() {
         let file = open_permitted(path, &site.access)?;

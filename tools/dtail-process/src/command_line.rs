@@ -21,7 +21,9 @@ pub fn parse<Arguments: Parser>(words: Vec<OsString>) -> Result<Arguments, NotPa
     // As in Go, of a repeated flag the last counts.
     let mut command = Arguments::command().args_override_self(true).disable_version_flag(true);
     command.build();
-    let flags: Vec<Flag> = command.get_arguments().filter_map(flag).collect();
+    // Those of subcommands too: a flag of one name means the same in all of them.
+    let arguments = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let flags: Vec<Flag> = command.get_arguments().chain(arguments).filter_map(flag).collect();
     let mut words = words.into_iter();
     let program = words.next().unwrap_or_default();
     let normal = argv::normalise(words, &flags);
@@ -77,6 +79,6 @@ fn not_parsed(err: &clap::Error) -> NotParsed {
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
         // The other tips are good; this one names a spelling nobody typed.
         .filter(|line| !line.is_empty() && !line.starts_with("tip: to pass"));
-    let line = lines.collect::<Vec<_>>().join("; ");
+    let line = lines.collect::<Vec<_>>().join("; ").replace(":; ", ": ");
     NotParsed::Error(line.strip_prefix("error: ").unwrap_or(&line).to_owned())
 }

@@ -10,12 +10,15 @@ mod tests;
 
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use crate::{
+    batch::Batch,
     complaints::Complaints,
     evaluate::{Evaluation, Work},
     fields::{Fields, Slot, Span},
     filter,
-    format::{LogFormat, Outcome},
+    format::{LogFormat, Marks, Outcome},
     groups::{GroupKey, Groups},
     number,
     plan::{Input, Number, Plan},
@@ -46,12 +49,12 @@ pub struct Aggregator {
     format: LogFormat,
     strict: bool,
     query: Arc<Query>,
-    line_filter: Option<Box<[u8]>>,
+    /// What is in every line of the query's table.
+    table: Option<Finder<'static>>,
     groups: Groups,
     complaints: Complaints,
     fields: Fields,
-    /// Of the current line, as in [`Plan::numbers`].
-    numbers: Vec<Option<f64>>,
+    batch: Batch,
     key: GroupKey,
     work: Work,
     /// When the lines were written, as far as it is known: the number of their block, and how
@@ -70,10 +73,10 @@ impl Aggregator {
         Aggregator {
             format,
             strict,
-            line_filter: line_filter(&query),
+            table: line_filter(&query).map(|it| Finder::new(&it).into_owned()),
             groups: Groups::with_columns(columns, strict),
             complaints: Complaints::new(fields.count()),
-            numbers: Vec::with_capacity(plan.numbers.len()),
+            batch: Batch::default(),
             key: GroupKey::default(),
             work: Work::default(),
             moment: 0,
@@ -90,11 +93,11 @@ impl Aggregator {
             format: self.format.clone(),
             strict: self.strict,
             query: Arc::clone(&self.query),
-            line_filter: self.line_filter.clone(),
+            table: self.table.clone(),
             groups: Groups::with_columns(self.query.cell_kinds(), self.strict),
             complaints: Complaints::new(self.fields.count()),
             fields: self.fields.clone(),
-            numbers: Vec::with_capacity(self.plan.numbers.len()),
+            batch: Batch::default(),
             key: GroupKey::default(),
             work: Work::default(),
             moment: 0,
@@ -118,7 +121,7 @@ impl Aggregator {
     pub fn start_source_with(&mut self, header: &[u8]) -> bool {
         self.plan.reader.start_source();
         if self.format.has_header() {
-            self.plan.reader.read(header, &mut self.fields);
+            self.plan.reader.next(&mut Marks::of(header), &mut self.fields);
         }
         self.plan.reader.knows_columns()
     }
@@ -128,16 +131,55 @@ impl Aggregator {
         self.groups.memory()
     }
 
-    /// Takes in one line, without its newline, that [`Aggregator::line_filter`] lets through.
+    /// Takes in one line, without its newline, whatever table it is of.
     pub fn line(&mut self, line: &[u8]) {
-        match self.plan.reader.read(line, &mut self.fields) {
-            Outcome::Record => {}
-            Outcome::Nothing => return,
-            // DTail skips such lines without a word.
-            Outcome::Misfit(_) if self.strict => return,
-            Outcome::Misfit(misfit) => return self.complaints.note_misfit(misfit, line),
+        let (line, outcome) = self.plan.reader.next(&mut Marks::of(line), &mut self.fields);
+        self.take_in(line, outcome);
+        self.batch.add_up(&self.plan, &mut self.groups);
+    }
+
+    /// Takes in a block of whole lines, but for those of other tables. Returns how many it took.
+    pub fn lines(&mut self, block: &[u8]) -> u64 {
+        let mut marks = Marks::of(block);
+        let mut taken = 0;
+        while !marks.is_at_end() {
+            let (line, outcome) = self.plan.reader.next(&mut marks, &mut self.fields);
+            if self.is_of_table(line) {
+                taken += 1;
+                self.take_in(line, outcome);
+                if self.batch.is_full() {
+                    self.batch.add_up(&self.plan, &mut self.groups);
+                }
+            }
         }
-        let Aggregator { plan, fields, complaints, work, numbers, .. } = self;
+        self.batch.add_up(&self.plan, &mut self.groups);
+        taken
+    }
+
+    /// Whether the line that was read is of the query's table.
+    #[inline]
+    fn is_of_table(&self, line: &[u8]) -> bool {
+        self.table.as_ref().is_none_or(|table| {
+            line.get(self.plan.reader.table()..).is_some_and(|it| it.starts_with(table.needle()))
+                || table.find(line).is_some()
+        })
+    }
+
+    #[inline]
+    fn take_in(&mut self, line: &[u8], outcome: Outcome) {
+        match outcome {
+            Outcome::Record => self.record(line),
+            Outcome::Nothing => {}
+            // DTail skips such lines without a word.
+            Outcome::Misfit(_) if self.strict => {}
+            Outcome::Misfit(misfit) => self.complaints.note_misfit(misfit, line),
+        }
+    }
+
+    /// Takes in the line whose fields were read.
+    #[inline]
+    fn record(&mut self, line: &[u8]) {
+        let Aggregator { plan, fields, complaints, work, batch, .. } = self;
         let mut at = Evaluation { fields, line, complaints, work };
         if !plan.conditions.iter().all(|it| filter::truth(it, &mut at) == Some(true)) {
             return;
@@ -149,60 +191,57 @@ impl Aggregator {
             let span = at.text(expression).unwrap_or(Span::Absent);
             at.fields.put(*slot, span);
         }
-        numbers.clear();
         for number in &plan.numbers {
-            numbers.push(match number {
+            batch.push(match number {
                 Number::Field(slot) => number_in(*slot, &mut at),
                 Number::Computed(expression) => at.number(expression),
             });
         }
-        if self.has_a_sample() {
+        if plan.has_every_line || self.has_a_sample() {
             self.add_sample(line);
+        } else {
+            self.batch.forget_line(self.plan.numbers.len());
         }
     }
 
     /// Whether the line has something for at least one column; else it makes no group.
     fn has_a_sample(&self) -> bool {
+        let numbers = self.batch.last_line(self.plan.numbers.len());
         self.plan.columns.iter().any(|input| match *input {
-            Input::Value(slot) => self.fields.is_present(slot),
-            Input::Number(index) => self.numbers[index].is_some(),
+            Input::EveryLine => true,
+            Input::Value(slot) | Input::Key(slot) => self.fields.is_present(slot),
+            Input::Number(index) => numbers[index].is_some(),
             Input::Rate { amount, time } => {
-                self.numbers[time].is_some()
-                    && amount.is_none_or(|amount| self.numbers[amount].is_some())
+                numbers[time].is_some() && amount.is_none_or(|amount| numbers[amount].is_some())
             }
         })
     }
 
+    /// Finds the group of the line and adds its texts; its numbers are added up later.
+    #[inline]
     fn add_sample(&mut self, line: &[u8]) {
-        let (cells, heap) = match self.plan.group[..] {
+        let Aggregator { plan, fields, groups, key, .. } = self;
+        let group = match plan.group[..] {
             // A lone value is the key, there is no need to copy it.
-            [slot] => self.groups.add_sample_of(self.fields.get(slot, line).unwrap_or_default()),
+            [slot] => groups.add_sample_of(fields.get(slot, line).unwrap_or_default()),
             _ => {
-                self.key.clear();
-                for &slot in &self.plan.group {
-                    self.key.push(self.fields.get(slot, line).unwrap_or_default());
+                key.clear();
+                for &slot in &plan.group {
+                    key.push(fields.get(slot, line).unwrap_or_default());
                 }
-                self.groups.add_sample(&mut self.key)
+                groups.add_sample(key)
             }
         };
-        for (cell, input) in cells.iter_mut().zip(&self.plan.columns) {
-            match *input {
-                Input::Value(slot) => {
-                    if let Some(value) = self.fields.get(slot, line) {
-                        *heap += cell.add_value(value, self.moment);
-                    }
-                }
-                Input::Number(index) => {
-                    if let Some(number) = self.numbers[index] {
-                        *heap += cell.add_number(number, self.strict);
-                    }
-                }
-                Input::Rate { amount, time } => {
-                    let amount = amount.map_or(Some(1.0), |amount| self.numbers[amount]);
-                    if let (Some(amount), Some(time)) = (amount, self.numbers[time]) {
-                        *heap += cell.add_at(amount, time);
-                    }
-                }
+        self.batch.end_line(group);
+        for &(column, slot) in &plan.keys {
+            if fields.is_present(slot) && !groups.touch_key(group, column, self.moment) {
+                let value = fields.get(slot, line).unwrap_or_default();
+                groups.add_value(group, column, value, self.moment);
+            }
+        }
+        for &(column, slot) in &plan.values {
+            if let Some(value) = fields.get(slot, line) {
+                groups.add_value(group, column, value, self.moment);
             }
         }
     }
@@ -226,9 +265,8 @@ impl Aggregator {
     }
 
     /// The literal bytes a line must contain to belong to the query's table. `None`: every line.
-    /// [`Aggregator::line`] does not check it again.
     pub fn line_filter(&self) -> Option<&[u8]> {
-        self.line_filter.as_deref()
+        self.table.as_ref().map(Finder::needle)
     }
 
     /// Of each of these sets, every line that counts has at least one of the literals in it, as
@@ -238,6 +276,7 @@ impl Aggregator {
     }
 }
 
+#[inline]
 fn number_in(slot: Slot, at: &mut Evaluation<'_>) -> Option<f64> {
     let value = at.fields.get(slot, at.line)?;
     let number = number::parse(value);

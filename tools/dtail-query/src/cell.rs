@@ -4,12 +4,14 @@ mod histogram;
 mod moments;
 mod rate;
 mod sketch;
+mod text;
 mod texts;
 
 pub(crate) use histogram::Histogram;
 pub(crate) use moments::Moments;
 pub(crate) use rate::Rate;
 pub(crate) use sketch::{Bins, Sketch};
+pub(crate) use text::Text;
 pub(crate) use texts::TextSet;
 
 use std::cmp::Ordering;
@@ -33,9 +35,9 @@ pub(crate) enum Cell {
     },
     Min(Option<f64>),
     Max(Option<f64>),
-    Last(Option<Vec<u8>>, Moment),
+    Last(Option<Text>, Moment),
     Len(Option<u64>, Moment),
-    First(Option<Vec<u8>>, Moment),
+    First(Option<Text>, Moment),
     // What follows is large and rare, so it is elsewhere, and only when there is a value.
     CountDistinct(Option<Box<TextSet>>),
     Quantile(Option<Box<Sketch>>, Share),
@@ -99,8 +101,20 @@ impl Cell {
         0
     }
 
+    /// Takes in a value that is the same in all lines, if it need not be known again.
+    #[inline]
+    pub(crate) fn touch(&mut self, moment: Moment) -> bool {
+        match self {
+            Cell::Last(Some(_), known) => *known = moment.max(*known),
+            Cell::First(Some(_), known) => *known = moment.min(*known),
+            _ => return false,
+        }
+        true
+    }
+
     /// Takes in the number of a line that has the field. `strict`: rounding as DTail. Returns by
     /// how many bytes the [`Cell::heap`] has grown.
+    #[inline(always)]
     pub(crate) fn add_number(&mut self, number: f64, strict: bool) -> usize {
         match self {
             Cell::Sum(sum) => return add(sum, number, strict),
@@ -147,9 +161,7 @@ impl Cell {
     pub(crate) fn heap(&self) -> usize {
         match self {
             Cell::Sum(sum) | Cell::Avg { sum, .. } => sum.heap(),
-            Cell::Last(text, _) | Cell::First(text, _) => {
-                text.as_ref().map_or(0, |text| heap_of(text.capacity()))
-            }
+            Cell::Last(text, _) | Cell::First(text, _) => text.as_ref().map_or(0, Text::heap),
             Cell::CountDistinct(texts) => boxed(texts.as_deref(), TextSet::heap),
             Cell::Quantile(sketch, _) => boxed(sketch.as_deref(), Sketch::heap),
             Cell::Variance(moments) | Cell::Deviation(moments) => {
@@ -188,7 +200,7 @@ impl Cell {
             }
             (Cell::First(first, known), Cell::First(Some(other), moment)) => {
                 let is_earlier =
-                    |first: &Vec<u8>| moment < *known || moment == *known && other > *first;
+                    |first: &Text| moment < *known || moment == *known && other > *first;
                 if first.as_ref().is_none_or(is_earlier) {
                     (*first, *known) = (Some(other), moment);
                 }
@@ -247,12 +259,15 @@ impl Cell {
 }
 
 /// Keeps a value in the memory of the one before. Returns by how many bytes it has grown.
-fn replace(known: &mut Option<Vec<u8>>, value: &[u8]) -> usize {
-    let known = known.get_or_insert_default();
-    let before = heap_of(known.capacity());
-    known.clear();
-    known.extend_from_slice(value);
-    heap_of(known.capacity()) - before
+fn replace(known: &mut Option<Text>, value: &[u8]) -> usize {
+    match known {
+        Some(known) => {
+            let before = known.heap();
+            known.set(value);
+            known.heap() - before
+        }
+        None => known.insert(Text::new(value)).heap(),
+    }
 }
 
 /// Bytes of what is elsewhere, if there is anything.
@@ -267,9 +282,13 @@ fn merge_boxed<T>(known: &mut Option<Box<T>>, more: Box<T>, merge: fn(&mut T, &T
     }
 }
 
+#[inline]
 fn add(sum: &mut ExactSum, term: f64, strict: bool) -> usize {
     if strict {
         sum.add_rounded(term);
+        return 0;
+    }
+    if sum.add_exactly(term) {
         return 0;
     }
     let before = sum.heap();
@@ -287,11 +306,24 @@ fn merge_sums(sum: &mut ExactSum, later: &ExactSum, strict: bool) {
 
 /// The one of two numbers that is `wanted` (less or greater); NaN only if there is nothing else.
 /// A total order, so that it does not matter which came first.
+#[inline]
 fn extreme(known: Option<f64>, number: f64, wanted: Ordering) -> f64 {
     match known {
         None => number,
         Some(known) if known.is_nan() => number,
         Some(known) if number.is_nan() || number.total_cmp(&known) != wanted => known,
         Some(_) => number,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten million groups have some tens of millions of them.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn cells_are_small() {
+        assert_eq!(size_of::<Cell>(), 32);
     }
 }

@@ -57,6 +57,11 @@ impl Fields {
         &self.names[slot]
     }
 
+    /// Whether a slot has this name.
+    pub(crate) fn slot_is(&self, slot: Slot, name: &str) -> bool {
+        *self.names[slot] == *name.as_bytes()
+    }
+
     /// Number of slots.
     pub(crate) fn count(&self) -> usize {
         self.names.len()
@@ -97,6 +102,7 @@ impl Fields {
         self.spans[slot]
     }
 
+    #[inline]
     pub(crate) fn is_present(&self, slot: Slot) -> bool {
         self.spans[slot] != Span::Absent
     }
@@ -110,8 +116,15 @@ impl Fields {
     #[inline]
     pub(crate) fn bytes<'a>(&'a self, span: Span, line: &'a [u8]) -> Option<&'a [u8]> {
         match span {
-            Span::Absent => None,
             Span::Line(start, end) => Some(&line[start..end]),
+            _ => self.elsewhere(span),
+        }
+    }
+
+    /// The bytes of a value that does not stand in the line.
+    fn elsewhere(&self, span: Span) -> Option<&[u8]> {
+        match span {
+            Span::Absent | Span::Line(..) => None,
             Span::Constant(start, end) => Some(&self.constants[start..end]),
             Span::Scratch(start, end) => Some(&self.scratch[start..end]),
         }

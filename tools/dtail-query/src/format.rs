@@ -28,6 +28,7 @@ use crate::{
     sample,
 };
 
+pub(crate) use marks::Marks;
 pub(crate) use misfit::{Misfit, Outcome};
 pub(crate) use reader::Reader;
 pub use user::{BadFormat, UserFormat, UserFormats};

@@ -9,17 +9,24 @@ mod tests;
 
 pub use partial::BadPartialResult;
 
-use std::{cmp::Ordering, hash::BuildHasher};
+use std::{
+    cmp::Ordering,
+    hash::{BuildHasher, Hasher},
+};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::{
-    cell::Cell,
+    cell::{Cell, Moment},
     memory::heap_of,
     query::{Aggregation, Query},
     result,
+    same::same,
     table::ResultTable,
 };
+
+/// Groups that are merged before their memory is given back.
+const MERGED_AT_ONCE: usize = 1 << 16;
 
 /// A partial result: one entry per group key. Merging is exact, and its order does not matter:
 /// `first`, `last` and `len` go by the numbers of the blocks their values were in.
@@ -42,11 +49,12 @@ pub struct Groups {
 
 #[derive(Debug, Clone, Copy)]
 struct Group {
-    hash: u64,
+    /// A part of it, for the quick look.
+    hash: u32,
+    /// How many places at the end of the key are not its text, see [`GroupKey`].
+    bounds: u32,
     key_start: usize,
     key_end: usize,
-    /// Bytes at the end of the key that are not its text, see [`GroupKey`].
-    bounds: usize,
     /// Lines that gave at least one column something.
     samples: u64,
 }
@@ -86,6 +94,30 @@ impl GroupKey {
     }
 }
 
+impl Group {
+    fn new(hash: u64, key_start: usize, key_end: usize, bounds: usize) -> Group {
+        let bounds = (bounds / size_of::<usize>()) as u32;
+        Group { hash: short(hash), bounds, key_start, key_end, samples: 0 }
+    }
+
+    /// Bytes at the end of the key that are not its text.
+    fn bounds(&self) -> usize {
+        self.bounds as usize * size_of::<usize>()
+    }
+}
+
+/// Bits of a hash that do not say where it is in the index.
+fn short(hash: u64) -> u32 {
+    (hash >> 25) as u32
+}
+
+#[inline]
+fn hash_of(hasher: &DefaultHashBuilder, key: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(key);
+    hasher.finish()
+}
+
 impl Groups {
     /// No groups yet: something to merge increments into. `strict` as in `Aggregator::new`.
     pub fn new(strict: bool) -> Groups {
@@ -96,41 +128,111 @@ impl Groups {
         Groups { strict, columns, ..Groups::default() }
     }
 
-    /// The cells of the group that a line belongs to, and the counter to add to what they take up;
-    /// the line is counted as one of its samples.
-    pub(crate) fn add_sample(&mut self, key: &mut GroupKey) -> (&mut [Cell], &mut usize) {
+    /// The group that a line belongs to; the line is counted as one of its samples.
+    pub(crate) fn add_sample(&mut self, key: &mut GroupKey) -> usize {
         let bounds = key.finish(self.strict);
-        self.add_sample_of_key(&key.bytes, bounds)
+        let group = self.find_or_insert(&key.bytes, bounds);
+        self.groups[group].samples += 1;
+        group
     }
 
     /// The same for the value of the only group field.
-    pub(crate) fn add_sample_of(&mut self, value: &[u8]) -> (&mut [Cell], &mut usize) {
-        self.add_sample_of_key(value, 0)
+    #[inline]
+    pub(crate) fn add_sample_of(&mut self, value: &[u8]) -> usize {
+        let group = self.find_or_insert(value, 0);
+        self.groups[group].samples += 1;
+        group
+    }
+
+    /// Takes in a value that is the same in all lines of a group, if it need not be known again.
+    #[inline]
+    pub(crate) fn touch_key(&mut self, group: usize, column: usize, moment: Moment) -> bool {
+        self.cells[group * self.columns.len() + column].touch(moment)
+    }
+
+    /// Takes in a value as it is.
+    pub(crate) fn add_value(&mut self, group: usize, column: usize, value: &[u8], moment: Moment) {
+        let cell = &mut self.cells[group * self.columns.len() + column];
+        self.heap += cell.add_value(value, moment);
+    }
+
+    /// Counts a line in each of these groups.
+    pub(crate) fn count(&mut self, column: usize, lines: impl Iterator<Item = usize>) {
+        let width = self.columns.len();
+        for group in lines {
+            if let Cell::Count(count) = &mut self.cells[group * width + column] {
+                *count += 1;
+            }
+        }
+    }
+
+    /// Takes in the numbers of lines for each of these groups.
+    pub(crate) fn add_numbers(
+        &mut self,
+        column: usize,
+        lines: impl Iterator<Item = (usize, Option<f64>)>,
+    ) {
+        // What is asked here is not asked again for each line.
+        match self.columns[column] {
+            Aggregation::Avg => self.add_to(column, lines, |it| matches!(it, Cell::Avg { .. })),
+            Aggregation::Sum => self.add_to(column, lines, |it| matches!(it, Cell::Sum(_))),
+            Aggregation::Min => self.add_to(column, lines, |it| matches!(it, Cell::Min(_))),
+            Aggregation::Max => self.add_to(column, lines, |it| matches!(it, Cell::Max(_))),
+            _ => self.add_to(column, lines, |_| true),
+        }
     }
 
     #[inline]
-    fn add_sample_of_key(&mut self, key: &[u8], bounds: usize) -> (&mut [Cell], &mut usize) {
-        let group = self.find_or_insert(key, bounds);
-        self.groups[group].samples += 1;
-        let cells = &mut self.cells[group * self.columns.len()..][..self.columns.len()];
-        (cells, &mut self.heap)
+    fn add_to(
+        &mut self,
+        column: usize,
+        lines: impl Iterator<Item = (usize, Option<f64>)>,
+        is_right: impl Fn(&Cell) -> bool,
+    ) {
+        let Groups { strict, columns, cells, heap, .. } = self;
+        let width = columns.len();
+        for (group, number) in lines {
+            let cell = &mut cells[group * width + column];
+            if let Some(number) = number
+                && is_right(cell)
+            {
+                *heap += cell.add_number(number, *strict);
+            }
+        }
+    }
+
+    /// Takes in amounts and times for each of these groups.
+    pub(crate) fn add_at(
+        &mut self,
+        column: usize,
+        lines: impl Iterator<Item = (usize, (Option<f64>, Option<f64>))>,
+    ) {
+        let width = self.columns.len();
+        for (group, amount_and_time) in lines {
+            if let (Some(amount), Some(time)) = amount_and_time {
+                self.heap += self.cells[group * width + column].add_at(amount, time);
+            }
+        }
     }
 
     #[inline]
     fn find_or_insert(&mut self, key: &[u8], bounds: usize) -> usize {
-        let hash = self.hasher.hash_one(key);
-        let Groups { groups, keys, index, .. } = self;
+        let hash = hash_of(&self.hasher, key);
+        let Groups { groups, keys, index, hasher, .. } = self;
         let is_same = |&group: &usize| {
             let group = &groups[group];
-            group.hash == hash && keys[group.key_start..group.key_end] == *key
+            group.hash == short(hash) && same(&keys[group.key_start..group.key_end], key)
         };
         if let Some(group) = index.find(hash, is_same) {
             return *group;
         }
         let key_start = keys.len();
         keys.extend_from_slice(key);
-        groups.push(Group { hash, key_start, key_end: keys.len(), bounds, samples: 0 });
-        index.insert_unique(hash, groups.len() - 1, |&group| groups[group].hash);
+        groups.push(Group::new(hash, key_start, keys.len(), bounds));
+        index.insert_unique(hash, groups.len() - 1, |&group| {
+            let group = &groups[group];
+            hash_of(hasher, &keys[group.key_start..group.key_end])
+        });
         self.cells.extend(self.columns.iter().map(|column| Cell::new(*column)));
         self.groups.len() - 1
     }
@@ -146,17 +248,26 @@ impl Groups {
     }
 
     /// Adds what was aggregated since.
-    pub fn merge(&mut self, increment: Groups) {
+    pub fn merge(&mut self, mut increment: Groups) {
         if self.groups.is_empty() {
             *self = increment;
             return;
         }
-        let mut cells = increment.cells.into_iter();
-        for group in &increment.groups {
+        increment.index = HashTable::new();
+        let width = increment.columns.len();
+        // From the end, so that memory can be given back while ours grows.
+        while let Some(group) = increment.groups.pop() {
+            let left = increment.groups.len();
             let key = &increment.keys[group.key_start..group.key_end];
             // As many cells as the increment has columns, which are the same query's.
-            let later = cells.by_ref().take(increment.columns.len());
-            self.merge_group(key, group.bounds, group.samples, later);
+            let later = increment.cells.drain(left * width..);
+            self.merge_group(key, group.bounds(), group.samples, later);
+            if left.is_multiple_of(MERGED_AT_ONCE) {
+                increment.groups.shrink_to_fit();
+                increment.cells.shrink_to_fit();
+                increment.keys.truncate(group.key_start);
+                increment.keys.shrink_to_fit();
+            }
         }
     }
 
@@ -226,7 +337,7 @@ impl Groups {
         let parts = |group: usize| {
             let group = &self.groups[group];
             self.keys[group.key_start..group.key_end]
-                .split_at(group.key_end - group.key_start - group.bounds)
+                .split_at(group.key_end - group.key_start - group.bounds())
         };
         parts(left).cmp(&parts(right))
     }

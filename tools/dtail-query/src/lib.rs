@@ -6,6 +6,7 @@
 //! increments of [`Groups`]; increments merge, and merged groups become a [`ResultTable`].
 
 mod aggregator;
+mod batch;
 mod beyond_dtail;
 mod cell;
 mod complaints;
@@ -32,6 +33,7 @@ mod query;
 mod random;
 mod rendering;
 mod result;
+mod same;
 mod sample;
 mod set;
 mod suggestion;

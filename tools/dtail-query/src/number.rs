@@ -9,6 +9,9 @@ const POWERS_OF_TEN: [f64; 23] = [
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
+/// Whole numbers below this are the same as integers.
+const LARGEST_QUICK: f64 = 9e15;
+
 /// The number that `text` is, in Go's syntax: decimals, exponents, `inf`, `nan`, and hexadecimal
 /// floats such as `0x1p2`. No blanks, no underscores, and nothing beyond the range of an f64.
 #[inline]
@@ -20,15 +23,31 @@ pub(crate) fn parse(text: &[u8]) -> Option<f64> {
     }
 }
 
+/// Up to eight digits, all at once.
 #[inline]
 fn parse_short_integer(text: &[u8]) -> Option<u32> {
-    if text.is_empty() || text.len() > 9 {
+    let length = text.len();
+    let word = match (text.first_chunk::<4>(), text.last_chunk::<4>(), text) {
+        (Some(first), Some(last), _) if length <= 8 => {
+            // They overlap.
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            u64::from(first) | u64::from(last) << (8 * (length - 4))
+        }
+        (.., [a]) => u64::from(*a),
+        (.., [a, b]) => u64::from(u16::from_le_bytes([*a, *b])),
+        (.., [a, b, c]) => u64::from(u32::from_le_bytes([*a, *b, *c, 0])),
+        _ => return None,
+    };
+    // The last digit goes to the highest byte; what is missing at the other end is 0.
+    let missing = 8 * (8 - length);
+    let digits = (word << missing) ^ (0x3030_3030_3030_3030 << missing);
+    // Adding this sets the highest bit of a byte above 9.
+    if (digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080 != 0 {
         return None;
     }
-    text.iter().try_fold(0, |integer: u32, byte| {
-        let digit = u32::from(byte.wrapping_sub(b'0'));
-        (digit < 10).then(|| integer * 10 + digit)
-    })
+    let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+    Some((fours.wrapping_mul(10_000 << 32 | 1) >> 32) as u32)
 }
 
 fn parse_any_length(text: &[u8]) -> Option<f64> {
@@ -170,6 +189,9 @@ pub(crate) fn write(number: f64, w: &mut impl Write) -> io::Result<()> {
         w.write_all(b"NaN")
     } else if number.is_infinite() {
         w.write_all(if number > 0.0 { b"+Inf" } else { b"-Inf" })
+    } else if number.trunc() == number && number.abs() < LARGEST_QUICK && number != 0.0 {
+        // Most numbers of results, and exact decimals take long. (0 has a sign.)
+        write!(w, "{}.000000", number as i64)
     } else {
         write!(w, "{number:.6}")
     }
@@ -303,6 +325,9 @@ mod tests {
             let text: Vec<u8> = (0..=random.below(18))
                 .map(|_| b"0123456789012345678901.-+e"[random.below(26)])
                 .collect();
+            let is_short = text.len() <= 8 && text.iter().all(u8::is_ascii_digit);
+            let short = String::from_utf8_lossy(&text).parse().ok().filter(|_| is_short);
+            assert_eq!(parse_short_integer(&text), short);
             let Some(quick) = parse_short_decimal(&text) else { continue };
             fast += 1;
             let text = String::from_utf8(text).unwrap();
@@ -323,6 +348,10 @@ mod tests {
         assert_eq!(shown(-0.0), "-0.000000");
         assert_eq!(shown(0.007_812_5), "0.007812");
         assert_eq!(shown(0.023_437_5), "0.023438");
+        assert_eq!(shown(0.0), "0.000000");
+        assert_eq!(shown(-1_234_567.0), "-1234567.000000");
+        assert_eq!(shown(9e15 - 1.0), "8999999999999999.000000");
+        assert_eq!(shown(9e15), "9000000000000000.000000");
         assert_eq!(shown(1e22), "10000000000000000000000.000000");
         assert_eq!(shown(f64::INFINITY), "+Inf");
         assert_eq!(shown(f64::NEG_INFINITY), "-Inf");

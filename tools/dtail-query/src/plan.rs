@@ -9,7 +9,7 @@ use crate::{
     expression::{Condition, Expression},
     fields::{Fields, Slot},
     format::{LogFormat, Reader},
-    query::{Aggregate, AssignedValue, Assignment, Query},
+    query::{Aggregate, Aggregation, AssignedValue, Assignment, Query},
     set::{PlannedAssignment, PlannedValue},
 };
 
@@ -24,6 +24,12 @@ pub(crate) struct Plan {
     /// What is needed as a number, each once.
     pub(crate) numbers: Vec<Number>,
     pub(crate) columns: Vec<Input>,
+    /// The columns that are [`Input::Key`], and their slots.
+    pub(crate) keys: Vec<(usize, Slot)>,
+    /// The columns that are [`Input::Value`], and their slots.
+    pub(crate) values: Vec<(usize, Slot)>,
+    /// Whether there is an [`Input::EveryLine`].
+    pub(crate) has_every_line: bool,
     pub(crate) group: Vec<Slot>,
 }
 
@@ -36,8 +42,12 @@ pub(crate) enum Number {
 /// What one aggregate takes from a line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Input {
+    /// That there is a line.
+    EveryLine,
     /// The value, as it is.
     Value(Slot),
+    /// A value that is the same in all lines of a group.
+    Key(Slot),
     /// Index into [`Plan::numbers`].
     Number(usize),
     /// Indices of an amount and of a time. No amount: 1 for each line.
@@ -59,11 +69,45 @@ impl Plan {
             .collect();
         let assignments =
             query.assignments.iter().map(|it| planner.assignment(it, strict)).collect();
-        let columns = query.aggregates.iter().map(|it| planner.column(it)).collect();
-        let group = query.group_keys(strict).into_iter().map(|it| planner.value(it)).collect();
+        let mut columns: Vec<Input> =
+            query.aggregates.iter().map(|it| planner.column(it)).collect();
+        let group: Vec<Slot> =
+            query.group_keys(strict).into_iter().map(|it| planner.value(it)).collect();
         let Planner { mut fields, texts, numbers, .. } = planner;
         let reader = Reader::new(format, host, strict, &mut fields);
-        (Plan { reader, conditions, assignments, texts, numbers, columns, group }, fields)
+        let is_always_there = |slot: Slot| {
+            let is_set = query.assignments.iter().any(|it| fields.slot_is(slot, &it.variable));
+            (fields.is_constant(slot) || fields.slot_is(slot, "$line")) && !is_set
+        };
+        for (column, aggregate) in columns.iter_mut().zip(&query.aggregates) {
+            let Input::Value(slot) = *column else { continue };
+            if aggregate.aggregation == Aggregation::Count && is_always_there(slot) {
+                *column = Input::EveryLine;
+            } else if !strict && group.contains(&slot) {
+                // DTail takes groups together whose values only look the same when joined.
+                *column = Input::Key(slot);
+            }
+        }
+        let slots = |of: fn(Input) -> Option<Slot>| {
+            let columns = columns.iter().enumerate();
+            columns.filter_map(|(column, input)| Some((column, of(*input)?))).collect()
+        };
+        let keys = slots(|it| if let Input::Key(slot) = it { Some(slot) } else { None });
+        let values = slots(|it| if let Input::Value(slot) = it { Some(slot) } else { None });
+        let has_every_line = columns.iter().any(|it| matches!(it, Input::EveryLine));
+        let plan = Plan {
+            reader,
+            conditions,
+            assignments,
+            texts,
+            numbers,
+            columns,
+            keys,
+            values,
+            has_every_line,
+            group,
+        };
+        (plan, fields)
     }
 }
 

@@ -87,7 +87,7 @@ impl Filter<'_> {
             return (!text.contains(&b'\n')).then(|| vec![text.to_vec()]);
         }
         // Quotes and escapes may stand between any two characters of a value.
-        let escape = if self.format.name() == "csv" { b"\"" } else { b"\\" };
+        let escape = if *self.format == LogFormat::Csv { b"\"" } else { b"\\" };
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" _-./:@".contains(byte);
         text.iter().all(is_plain).then(|| vec![text.to_vec(), escape.to_vec()])
     }

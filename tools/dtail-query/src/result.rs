@@ -22,9 +22,12 @@ pub(crate) fn table(groups: &Groups, query: &Query) -> ResultTable {
     let order = rows.order(query);
     let titles = titles(query, groups.is_strict());
     let mut table = ResultTable::new(query.text(), titles, query.limit(), groups.is_strict());
-    for &group in &order {
+    for (row, &group) in order.iter().enumerate() {
         for selection in &query.selections {
             rows.push(group, &selection.value, &mut table);
+        }
+        if query.limit().is_some_and(|limit| row >= limit) {
+            table.hide_row();
         }
     }
     table
@@ -129,7 +132,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The groups that `having` lets through, in the order of their rows: as the query says, then
-    /// by key.
+    /// by key. Those beyond the limit are in no order.
     fn order(&mut self, query: &Query) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         if let Some(having) = &query.having {
@@ -141,15 +144,16 @@ impl<'a> Rows<'a> {
             });
         }
         let groups = self.groups;
+        let shown = query.limit().unwrap_or(usize::MAX);
         match query.orders.as_slice() {
-            [] => order.sort_unstable_by(|&left, &right| groups.compare_keys(left, right)),
+            [] => sort(&mut order, shown, |left, right| groups.compare_keys(left, right)),
             [Order { is_ascending, value: Output::Aggregate(index), by_text: false, .. }] => {
                 // Adding 0 makes -0 the same as 0.
                 let mut numbers = vec![0.0; groups.len()];
                 for &group in &order {
                     numbers[group] = self.figures[*index].number(groups, group, *index) + 0.0;
                 }
-                order.sort_unstable_by(|&left, &right| {
+                sort(&mut order, shown, |left, right| {
                     let by_number = numbers[left].total_cmp(&numbers[right]);
                     directed(by_number, *is_ascending)
                         .then_with(|| groups.compare_keys(left, right))
@@ -157,7 +161,7 @@ impl<'a> Rows<'a> {
             }
             orders => {
                 let keys = self.keys(orders, &order);
-                order.sort_unstable_by(|&left, &right| {
+                sort(&mut order, shown, |left, right| {
                     let by_keys = keys[left].iter().zip(&keys[right]).zip(orders);
                     by_keys
                         .map(|((left, right), order)| {
@@ -208,6 +212,14 @@ impl<'a> Rows<'a> {
             },
         }
     }
+}
+
+/// Sorts what is shown.
+fn sort(order: &mut [usize], shown: usize, compare: impl Fn(usize, usize) -> Ordering) {
+    let compare = |left: &usize, right: &usize| compare(*left, *right);
+    let sorted =
+        if shown < order.len() { order.select_nth_unstable_by(shown, compare).0 } else { order };
+    sorted.sort_unstable_by(compare);
 }
 
 fn directed(order: Ordering, is_ascending: bool) -> Ordering {

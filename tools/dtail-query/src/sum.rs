@@ -12,36 +12,58 @@ use crate::memory::heap_of;
 pub(crate) struct ExactSum {
     /// The sum as far as one float can say it.
     high: f64,
-    /// What `high` lacks, smallest first; empty as long as all sums were exact, which is so for
+    /// What `high` lacks, smallest first; nothing as long as all sums were exact, which is so for
     /// integers.
-    rest: Vec<f64>,
+    rest: Rest,
 }
+
+/// Elsewhere, since most sums have none and there may be one for each of millions of groups.
+type Rest = Option<Box<Vec<f64>>>;
 
 impl ExactSum {
     /// A sum of one term.
     pub(crate) fn of(term: f64) -> ExactSum {
-        ExactSum { high: term, rest: Vec::new() }
+        ExactSum { high: term, rest: None }
     }
 
     /// Floats whose exact sum this is; the first is the one that is there in any case.
     pub(crate) fn terms(&self) -> (f64, &[f64]) {
-        (self.high, &self.rest)
+        (self.high, self.rest())
     }
 
     /// Bytes held beyond the value itself.
     pub(crate) fn heap(&self) -> usize {
-        heap_of(self.rest.capacity() * size_of::<f64>())
+        self.rest.as_ref().map_or(0, |rest| {
+            heap_of(size_of::<Vec<f64>>()) + heap_of(rest.capacity() * size_of::<f64>())
+        })
+    }
+
+    #[inline]
+    fn rest(&self) -> &[f64] {
+        self.rest.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds a term if one float says the sum of all, as it is with integers.
+    #[inline]
+    pub(crate) fn add_exactly(&mut self, term: f64) -> bool {
+        let (sum, error) = two_sum(self.high, term);
+        // The error of what is not finite is NaN.
+        let is_exact = error == 0.0 && self.rest().is_empty();
+        if is_exact {
+            self.high = sum;
+        }
+        is_exact
     }
 
     pub(crate) fn add(&mut self, term: f64) {
         let (sum, error) = two_sum(self.high, term);
         if !sum.is_finite() {
             self.high = sum;
-            self.rest.clear();
-        } else if self.rest.is_empty() {
+            self.forget_rest();
+        } else if self.rest().is_empty() {
             self.high = sum;
             if error != 0.0 {
-                self.rest.push(error);
+                self.rest.get_or_insert_default().push(error);
             }
         } else {
             self.add_to_rest(term);
@@ -55,7 +77,7 @@ impl ExactSum {
 
     pub(crate) fn merge(&mut self, other: &ExactSum) {
         self.add(other.high);
-        for &term in &other.rest {
+        for &term in other.rest() {
             self.add(term);
         }
     }
@@ -64,7 +86,7 @@ impl ExactSum {
     /// the sum alone, not on how it was made.
     pub(crate) fn digits(&self) -> [f64; 2] {
         let high = self.value();
-        if self.rest.is_empty() || !high.is_finite() {
+        if self.rest().is_empty() || !high.is_finite() {
             return [high, 0.0];
         }
         let mut lower = self.clone();
@@ -73,31 +95,38 @@ impl ExactSum {
     }
 
     fn add_to_rest(&mut self, term: f64) {
+        let rest = self.rest.get_or_insert_default();
         let mut carried = term;
         let mut kept = 0;
-        for index in 0..self.rest.len() {
-            let (sum, error) = two_sum(self.rest[index], carried);
+        for index in 0..rest.len() {
+            let (sum, error) = two_sum(rest[index], carried);
             carried = sum;
             if error != 0.0 {
-                self.rest[kept] = error;
+                rest[kept] = error;
                 kept += 1;
             }
         }
-        self.rest.truncate(kept);
+        rest.truncate(kept);
         let (sum, error) = two_sum(self.high, carried);
         if error != 0.0 {
-            self.rest.push(error);
+            rest.push(error);
         }
         self.high = sum;
         if !sum.is_finite() {
-            self.rest.clear();
+            self.forget_rest();
+        }
+    }
+
+    fn forget_rest(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.clear();
         }
     }
 
     /// The float nearest to the exact sum.
     pub(crate) fn value(&self) -> f64 {
         let mut sum = self.high;
-        let mut lower = self.rest.iter().rev();
+        let mut lower = self.rest().iter().rev();
         for &term in lower.by_ref() {
             let (rounded, error) = two_sum(sum, term);
             sum = rounded;
@@ -119,6 +148,7 @@ impl ExactSum {
 }
 
 /// The rounded sum of two floats and what the rounding lost (Knuth).
+#[inline]
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let b_part = sum - a;
@@ -158,7 +188,7 @@ mod tests {
     fn integers_need_no_rest() {
         let terms: Vec<f64> = (0..100_000).map(f64::from).collect();
         let sum = sum(&terms);
-        assert_eq!(sum, ExactSum { high: 4_999_950_000.0, rest: Vec::new() });
+        assert_eq!(sum, ExactSum { high: 4_999_950_000.0, rest: None });
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub struct TableStyle {
     pub limit_warning: Option<Paint>,
 }
 
-/// A finished result: titles and all rows, sorted. Cells are bytes as found in the logs.
+/// A finished result: titles and rows, sorted, but for those that a limit leaves out. Cells are
+/// bytes as found in the logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResultTable {
     query: String,
@@ -57,6 +58,10 @@ pub struct ResultTable {
     ends: Vec<usize>,
     /// What each cell is.
     kinds: Vec<CellKind>,
+    /// Rows that the limit leaves out.
+    hidden: usize,
+    /// Of each column the widest cell in them.
+    hidden_widths: Vec<usize>,
 }
 
 /// What a cell is, for renderings that have types.
@@ -97,7 +102,22 @@ impl ResultTable {
     ) -> ResultTable {
         let query = query.to_owned();
         let (text, ends, kinds) = (Vec::new(), Vec::new(), Vec::new());
-        ResultTable { query, titles, limit, strict, text, ends, kinds }
+        let (hidden, hidden_widths) = (0, vec![0; titles.len()]);
+        ResultTable { query, titles, limit, strict, text, ends, kinds, hidden, hidden_widths }
+    }
+
+    /// The row that was pushed last is beyond the limit.
+    pub(crate) fn hide_row(&mut self) {
+        let first = self.ends.len() - self.titles.len();
+        let start = if first == 0 { 0 } else { self.ends[first - 1] };
+        let mut from = start;
+        for (width, end) in self.hidden_widths.iter_mut().zip(self.ends.drain(first..)) {
+            *width = (end - from).max(*width);
+            from = end;
+        }
+        self.text.truncate(start);
+        self.kinds.truncate(first);
+        self.hidden += 1;
     }
 
     /// Appends the next cell of the last row, or the first of a new one: a text.
@@ -123,7 +143,7 @@ impl ResultTable {
 
     /// Number of rows there are, including those that a limit leaves out of every rendering.
     pub fn rows(&self) -> usize {
-        self.ends.len().checked_div(self.titles.len()).unwrap_or(0)
+        self.kept_rows() + self.hidden
     }
 
     /// The column titles, as written in the query.
@@ -131,14 +151,14 @@ impl ResultTable {
         self.titles.iter().map(|title| title.text.as_str())
     }
 
-    /// One cell as printed. Panics when there is no such row or column.
+    /// One cell as printed. Panics when there is no such row or column, or a limit leaves it out.
     pub fn cell(&self, row: usize, column: usize) -> &[u8] {
         let index = row * self.titles.len() + column;
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.text[start..self.ends[index]]
     }
 
-    /// What one cell is. Panics when there is no such row or column.
+    /// What one cell is. Panics as [`ResultTable::cell`].
     pub fn cell_kind(&self, row: usize, column: usize) -> CellKind {
         self.kinds[row * self.titles.len() + column]
     }
@@ -162,6 +182,10 @@ impl ResultTable {
     /// Rows that are written to a file: all, up to the query's limit.
     pub fn shown_rows(&self) -> usize {
         self.limit.unwrap_or(usize::MAX).min(self.rows())
+    }
+
+    fn kept_rows(&self) -> usize {
+        self.ends.len().checked_div(self.titles.len()).unwrap_or(0)
     }
 
     fn row(&self, row: usize) -> impl Iterator<Item = &[u8]> {
@@ -208,7 +232,8 @@ impl ResultTable {
     /// In bytes, as DTail measures.
     fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.titles.iter().map(|title| title.text.len()).collect();
-        for row in 0..self.rows() {
+        widths.iter_mut().zip(&self.hidden_widths).for_each(|(it, hidden)| *it = *hidden.max(it));
+        for row in 0..self.kept_rows() {
             for (width, cell) in widths.iter_mut().zip(self.row(row)) {
                 *width = cell.len().max(*width);
             }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dtail_protocol::{Mode, Parts, Pattern, Request, Summary, Whole};
+use probe::probe;
 
 use crate::shared::{Shared, Who};
 use crate::wire::{Reader, Writer};
@@ -41,10 +42,13 @@ pub(crate) async fn serve(
     writer: Writer,
 ) {
     let _counted = crate::stats::counted(&shared.stats.sessions);
+    let user = who.user.name().as_bytes();
+    probe!(dtail, session_open, user.as_ptr(), user.len());
     match dialect {
         Dialect::Native => native::serve(shared, who, reader, writer).await,
         Dialect::Legacy => legacy::serve(shared, who, reader, writer).await,
     }
+    probe!(dtail, session_close, user.as_ptr(), user.len());
 }
 
 /// A request for the log, in one line of bounded length.

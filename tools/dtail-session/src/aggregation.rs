@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use dtail_protocol::{Mode, Request};
 use dtail_query::{Aggregator, LogFormat, Query};
 use dtail_search::Pattern;
+use probe::probe;
 
 use crate::outlet::Outlet;
 use crate::share::{Beginning, Header, Meter, Share, Turn};
@@ -173,6 +174,7 @@ impl Aggregation {
             outlet.warn(warning);
         }
         drop(own);
+        probe!(dtail, aggregate_flush, increment.len());
         if !increment.is_empty() {
             outlet.put(Output::Aggregate(increment));
         }

@@ -1,6 +1,7 @@
 //! Follows files: all of them in one loop. Never decides which lines are wanted.
 
 use dtail_lines::{Block, FollowEvent, FollowFrom, FollowNotice, Follower, Limits};
+use probe::probe;
 
 use crate::outlet::Outlet;
 use crate::permits::wait_for_permit;
@@ -63,6 +64,7 @@ impl Session {
         let followed = follower.streams() as u64;
         outlet.summary.files = followed.saturating_sub(outlet.summary.failed_files);
         for source in sources.iter().filter(|source| source.started) {
+            probe!(dtail, file_close, source.id.as_ptr(), source.id.len(), source.bytes_read);
             outlet.summary.bytes_read += source.bytes_read;
             self.work.end_source(source, outlet);
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use dtail_lines::{BlockReader, Chunk, ChunkEnd, Content, FileError, Opener, Target, TextFile};
 use dtail_search::{Counts, Hits, Progress, Selected};
 use memchr::memchr_iter;
+use probe::probe;
 
 use crate::aggregation::lock;
 use crate::selection::Selection;
@@ -120,6 +121,7 @@ impl Hand {
             },
         };
         let Chunk { offset, length, end, .. } = self.chunk;
+        probe!(dtail, line_batch, length);
         (piece.offset, piece.length, piece.end) = (offset, length, end);
         piece.counts = Counts::default();
         match &self.task {

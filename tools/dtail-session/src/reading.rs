@@ -7,6 +7,7 @@ use dtail_lines::{
     Block, BlockReader, Chunk, Content, FileError, Filled, Opener, Target, TextFile,
 };
 use dtail_protocol::{LineBlock, LineNumbers, SourceSummary};
+use probe::probe;
 
 use crate::outlet::Outlet;
 use crate::permits::wait_for_permit;
@@ -118,6 +119,7 @@ impl Session {
         outlet: &mut Outlet<'_>,
     ) {
         let failed = result.is_err();
+        probe!(dtail, file_close, source.id.as_ptr(), source.id.len(), source.bytes_read);
         outlet.summary.bytes_read += source.bytes_read;
         if !failed || source.bytes_read > 0 {
             self.work.end_source(source, outlet);

@@ -8,6 +8,7 @@ use std::time::Instant;
 use dtail_lines::{Block, Site};
 use dtail_protocol::{Context, LineBlock, LineNumbers, Mode, Request, Summary};
 use dtail_search::{Pattern, lines};
+use probe::probe;
 
 use crate::aggregation::Aggregation;
 use crate::outlet::Outlet;
@@ -70,6 +71,8 @@ impl Session {
     ) -> Summary {
         let deadline = self.request.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut outlet = Outlet::new(emit, cancel, deadline, self.settings.log.clone());
+        // 0 cat, 1 grep, 2 tail, 3 map; how many files or patterns of files were named.
+        probe!(dtail, query_start, self.request.mode as u8, self.request.files.len());
         if let Work::Aggregate(aggregation) = &mut self.work {
             aggregation.start(&mut outlet);
         }
@@ -80,13 +83,17 @@ impl Session {
         if let Work::Aggregate(aggregation) = &mut self.work {
             aggregation.finish(&mut outlet);
         }
-        outlet.summary
+        let summary = outlet.summary;
+        let aborted = u8::from(summary.aborted);
+        probe!(dtail, query_stop, summary.files, summary.bytes_read, summary.matches, aborted);
+        summary
     }
 }
 
 impl Work {
     /// Takes in the next block of a source.
     pub(crate) fn take(&mut self, block: &mut Block, source: &mut Source, outlet: &mut Outlet<'_>) {
+        probe!(dtail, line_batch, block.bytes.len());
         let begins = !std::mem::replace(&mut source.started, true);
         for &offset in &block.long_lines {
             let place = match self {

@@ -135,11 +135,7 @@ impl Share {
             self.aggregator.line(header);
             block = &block[(header.len() + 1).min(block.len())..];
         }
-        let Share { aggregator, sieve, lines, .. } = self;
-        sieve.sift(block, |line| {
-            aggregator.line(line);
-            *lines += 1;
-        });
+        self.lines += self.sieve.sift(block, &mut self.aggregator);
         self.weigh();
     }
 

@@ -38,32 +38,39 @@ impl Sieve {
         Sieve { candidates, table, pattern }
     }
 
-    /// Calls `each` with every line of a block that may count.
-    pub(crate) fn sift(&mut self, block: &[u8], mut each: impl FnMut(&[u8])) {
+    /// Aggregates every line of a block that may count. Returns how many there were.
+    pub(crate) fn sift(&mut self, block: &[u8], aggregator: &mut Aggregator) -> u64 {
         let Sieve { candidates, table, pattern } = self;
-        let everything = pattern.selects_everything();
-        let mut counts = |line: &[u8]| {
-            if table.as_ref().is_none_or(|table| table.find(line).is_some())
-                && (everything || pattern.is_match(line))
-            {
-                each(line);
+        let mut taken = 0;
+        let mut take = |run: &[u8]| {
+            if pattern.selects_everything() {
+                taken += aggregator.lines(run);
+                return;
+            }
+            for line in lines(run) {
+                if table.as_ref().is_none_or(|table| table.find(line).is_some())
+                    && pattern.is_match(line)
+                {
+                    aggregator.line(line);
+                    taken += 1;
+                }
             }
         };
         let Some(candidate) = candidates.first() else {
-            return lines(block).for_each(counts);
+            take(block);
+            return taken;
         };
         let cursor = candidate.over(block);
         let (mut from, mut hits) = (0, 0);
         while let Some(run) = cursor.next_run(from) {
             from = run.end;
-            for line in lines(&block[run]) {
-                hits += 1;
-                counts(line);
-            }
+            hits += 1;
+            take(&block[run]);
         }
         if hits * DENSE > block.len() {
             candidates.remove(0);
         }
+        taken
     }
 }
 
@@ -88,9 +95,10 @@ mod tests {
 
     #[test]
     fn the_same_lines_pass_however_many_they_are() {
-        let query = Query::parse("from T select count(x) logformat default").expect("good");
-        let format = LogFormat::Default;
-        let aggregator = Aggregator::new(Arc::new(query), format, HostFacts::default(), false);
+        let query = "from T select $line,count($line) group by $line logformat generic";
+        let query = Arc::new(Query::parse(query).expect("good"));
+        let host = HostFacts::default();
+        let mut aggregator = Aggregator::new(query.clone(), LogFormat::Generic, host, false);
         let pattern = Pattern::expression("[02468]$").expect("good");
         let mut sieve = Sieve::new(&aggregator, pattern);
         for round in 0..5 {
@@ -99,11 +107,15 @@ mod tests {
                 _ => format!("INFO|{index}\n"),
             };
             let block: String = (0..60).map(line).collect();
+            let taken = sieve.sift(block.as_bytes(), &mut aggregator);
             let mut passed = Vec::new();
-            sieve.sift(block.as_bytes(), |line| passed.push(line.to_vec()));
-            let expected: Vec<Vec<u8>> =
-                (0..60).step_by(6).map(|it| line(it).trim_end().into()).collect();
-            assert_eq!(passed, expected, "round {round}");
+            aggregator.take().table(&query).write_csv(true, &mut passed).expect("memory");
+            let mut expected: Vec<String> =
+                (0..60).step_by(6).map(|it| line(it).replace('\n', ",1\n")).collect();
+            assert_eq!(taken, expected.len() as u64, "round {round}");
+            expected.sort_unstable();
+            let expected = format!("$line,count($line)\n{}", expected.concat());
+            assert_eq!(String::from_utf8_lossy(&passed), expected, "round {round}");
         }
         assert!(sieve.candidates.is_empty());
     }

@@ -10,6 +10,7 @@ mod scratch;
 mod server;
 mod siblings;
 mod sshd;
+mod terminal;
 mod wait;
 
 pub use finished::Finished;
@@ -19,4 +20,5 @@ pub use scratch::Scratch;
 pub use server::Server;
 pub use siblings::sibling;
 pub use sshd::Sshd;
+pub use terminal::Terminal;
 pub use wait::wait_until;

@@ -2,12 +2,11 @@
 //! their bars.
 
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::bench::answers::Order;
-use crate::bench::contest::{Contest, Sink, against, surroundings};
+use crate::bench::contest::{Contest, Sink, against};
 use crate::bench::engines::{Engine, Engines, Work};
 use crate::bench::figure::{Figure, Unit};
 use crate::bench::logs;
@@ -80,8 +79,7 @@ fn compare(
     all: &mut Collected,
 ) -> Result<()> {
     let GroupBy { name, generator, work, limit } = group_by;
-    if !understands(stage, program, work.query())? {
-        all.figures.push(Figure::skipped(name, "this dmap cannot read the log format"));
+    if !stage.wants(name) {
         return Ok(());
     }
     let log = logs::of(stage, *generator, data_size)?;
@@ -95,17 +93,6 @@ fn compare(
     all.hold(stage, &Contest::new(name, arms), Order::Free, &bar)
 }
 
-/// Whether our program runs a query at all.
-pub(crate) fn understands(stage: &Stage<'_>, program: &str, query: &str) -> Result<bool> {
-    let empty = stage.folder.join("empty.log");
-    crate::atomic::write(&empty, b"")?;
-    let arm = dmap(program, query, &empty);
-    let mut command = Command::new(&arm.words[0]);
-    command.args(&arm.words[1..]);
-    surroundings(&mut command, &stage.folder, None);
-    Ok(command.output().context("cannot run dmap")?.status.success())
-}
-
 /// Beside programs that take DTail's flags, such as DTail's own dmap: results go to an outfile,
 /// which is the only form that all have.
 fn of_dtail(
@@ -116,6 +103,9 @@ fn of_dtail(
     all: &mut Collected,
 ) -> Result<()> {
     const NAME: &str = "MAPREDUCE, DTail's flags";
+    if !stage.wants(NAME) {
+        return Ok(());
+    }
     let named: Vec<(&str, String)> = peers
         .of(&[Kind::Ripgrep])
         .map(|peer| (peer.name.as_str(), peer.path.display().to_string()))
@@ -189,6 +179,9 @@ fn many_groups(
 ) -> Result<()> {
     let groups = data_size / BYTES_PER_GROUP;
     let name = format!("{groups} groups");
+    if !stage.wants(&name) {
+        return Ok(());
+    }
     let log = logs::lines(stage, Generator::Mapreduce, groups)?;
     let mut arms = vec![dmap(program, Work::Groups.query(), &log)];
     arms.extend(engines.arms(Work::Groups, &log));
@@ -196,6 +189,7 @@ fn many_groups(
     let folder = stage.folder.clone();
     let stage = &Stage { rounds: stage.rounds.min(GROUP_ROUNDS), folder, ..*stage };
     let outcomes = all.hold_and_keep(stage, &contest, Order::Fixed, &|_| f64::INFINITY)?;
+    let Some(outcomes) = outcomes else { return Ok(()) };
     let Some(ours) = outcomes.memory() else { return Ok(()) };
     for (number, arm) in contest.arms.iter().enumerate() {
         let Some(theirs) = outcomes.memory_of(number) else { continue };

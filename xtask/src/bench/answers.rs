@@ -131,6 +131,7 @@ mod tests {
             servers: &BTreeMap::new(),
             folder: dir.path().to_owned(),
             rounds: 3,
+            only: &[],
         };
         let arm = |script: &str| Arm {
             name: script.to_owned(),

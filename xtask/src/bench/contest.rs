@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use crate::bench::figure::{Figure, Measured, Unit};
 use crate::bench::stage::Stage;
 use crate::compare::hyperfine::{self, Arm, Export, Measurement};
-use crate::compare::statistics::{Estimate, estimate, log_ratios};
+use crate::compare::statistics::{Estimate, MISSES, estimate, log_ratios, median};
 use crate::random::Random;
 use crate::{atomic, words};
 
@@ -169,18 +169,18 @@ impl Outcomes {
     pub(crate) fn time(&self, unit: Unit, limit: f64) -> Measured {
         let scale = if unit == Unit::Milliseconds { 1e3 } else { 1.0 };
         let times: Vec<f64> = self.times(0).iter().map(|time| (time * scale).ln()).collect();
-        number(&estimate(&times, SEED), unit, limit)
+        number(&estimate(&times, SEED, MISSES), unit, limit)
     }
 
     /// Our time divided by that of the peer in the same round.
     pub(crate) fn ratio(&self, peer: usize, limit: f64) -> Measured {
         let ratios = log_ratios(&self.times(0), &self.times(peer));
-        number(&estimate(&ratios, SEED), Unit::Ratio, limit)
+        number(&estimate(&ratios, SEED, MISSES), Unit::Ratio, limit)
     }
 
     /// The median time of an arm, for a note.
     pub(crate) fn median(&self, arm: usize) -> f64 {
-        crate::compare::statistics::median(&self.times(arm))
+        median(&self.times(arm))
     }
 
     /// The largest resident memory of our runs in megabytes; nothing when this hyperfine is too

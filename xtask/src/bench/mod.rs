@@ -10,6 +10,7 @@ pub(crate) mod engines;
 pub(crate) mod faults;
 pub(crate) mod figure;
 pub(crate) mod growth;
+pub(crate) mod history;
 pub(crate) mod latency;
 pub(crate) mod logs;
 pub(crate) mod peers;

@@ -57,6 +57,9 @@ fn decorated<I: Iterator<Item = Arm>>(
         let ours = dcat(program, &["--color", colour], files);
         let arms = std::iter::once(ours).chain(cats()).collect();
         let contest = Contest::new(name, arms);
+        if !stage.wants(name) {
+            continue;
+        }
         let outcomes = contest.run(stage, &stage.folder)?;
         all.note_memory(&contest, &outcomes);
         let note = "to a pipe; DTail's fork is not measured side by side: run it on the same log";

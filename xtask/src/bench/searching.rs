@@ -129,14 +129,17 @@ impl Collected {
         self.hold_and_keep(stage, contest, order, limit).map(drop)
     }
 
-    /// The same, for those who want more of what was measured.
+    /// The same, for those who want more of what was measured; nothing if it was left out.
     pub(crate) fn hold_and_keep(
         &mut self,
         stage: &Stage<'_>,
         contest: &Contest,
         order: Order,
         limit: &dyn Fn(&Arm) -> f64,
-    ) -> Result<Outcomes> {
+    ) -> Result<Option<Outcomes>> {
+        if !stage.wants(&contest.name) {
+            return Ok(None);
+        }
         stage.ctx.children.check()?;
         let home = &stage.folder;
         let bytes = answers::same(stage, home, contest, order)?;
@@ -149,7 +152,7 @@ impl Collected {
             self.figures.push(Figure::new(&contest.name, time, "no peer here"));
         }
         self.figures.extend(against(&contest.name, &contest.arms, &outcomes, limit));
-        Ok(outcomes)
+        Ok(Some(outcomes))
     }
 
     /// Remembers the contest that needed the most memory.

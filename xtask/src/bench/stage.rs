@@ -35,6 +35,8 @@ pub(crate) struct Stage<'a> {
     /// Everything that is made goes here.
     pub(crate) folder: PathBuf,
     pub(crate) rounds: u32,
+    /// Contests are left out unless their names contain one of these; nothing: none is left out.
+    pub(crate) only: &'a [String],
 }
 
 /// The logs that are read.
@@ -48,6 +50,11 @@ pub(crate) struct Data {
 }
 
 impl Stage<'_> {
+    /// Whether a contest of that name is asked for.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
+    }
+
     /// Makes the logs; they are kept for the next time.
     pub(crate) fn data(&self) -> Result<Data> {
         let folder = self.ctx.out_dir.join("inputs");

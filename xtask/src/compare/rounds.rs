@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cargo::Bins;
 use crate::compare::hyperfine::{self, Arm, Export, Measurement};
-use crate::compare::statistics::{Estimate, Verdict, estimate, geometric_mean, log_ratios};
+use crate::compare::rank::{Ranks, holm, ranks};
+use crate::compare::statistics::{
+    Estimate, MISSES, Verdict, estimate, geometric_mean, log_ratios, median,
+};
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::progress::Progress;
@@ -21,8 +24,8 @@ use crate::{atomic, digest, words};
 
 /// The order of arms within rounds and all bootstrap samples come from this seed.
 const SEED: u64 = 2026;
-/// The arms and their folders; the names are of equal length, so that arguments are too.
-const ARMS: [(&str, &str); 3] = [("baseline", "a"), ("placebo", "b"), ("pgo", "c")];
+/// The folders of the arms; their names are of equal length, so that arguments are too.
+const FOLDERS: [&str; 3] = ["a", "b", "c"];
 
 /// What a comparison needs beside the programs.
 pub(crate) struct Setup<'a> {
@@ -31,6 +34,11 @@ pub(crate) struct Setup<'a> {
     pub(crate) workloads: &'a Workloads,
     pub(crate) scene: Scene<'a>,
     pub(crate) rounds: u32,
+    /// A case that is not clear after `rounds` gets as many more, up to this number. Whoever looks
+    /// more often sees more by chance, so the intervals are that much wider.
+    pub(crate) max_rounds: u32,
+    /// What the first arm and the one that is compared with it are called.
+    pub(crate) names: (&'static str, &'static str),
 }
 
 /// The result for one case.
@@ -42,12 +50,17 @@ pub(crate) struct CaseResult {
     pub(crate) measure: &'static str,
     /// Median seconds of the baseline.
     pub(crate) baseline_s: f64,
-    pub(crate) pgo: Estimate,
+    pub(crate) candidate: Estimate,
     pub(crate) placebo: Estimate,
+    /// Wilcoxon's test and the Hodges–Lehmann shift of the same log-ratios.
+    pub(crate) ranks: Ranks,
+    /// The test's p-value after Holm's correction over all cases.
+    pub(crate) p_of_all: f64,
     pub(crate) verdict: Verdict,
+    pub(crate) rounds: u32,
     /// Peak resident memory in bytes, when this hyperfine measures it.
     pub(crate) baseline_memory: Option<u64>,
-    pub(crate) pgo_memory: Option<u64>,
+    pub(crate) candidate_memory: Option<u64>,
     /// Where the raw times are, in hyperfine's form.
     pub(crate) times: PathBuf,
     #[serde(skip)]
@@ -56,11 +69,24 @@ pub(crate) struct CaseResult {
     placebo_ratios: Vec<f64>,
 }
 
+/// What one program needs for one case.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CaseCost {
+    pub(crate) tool: String,
+    pub(crate) case: String,
+    /// "wall" or "cpu".
+    pub(crate) measure: String,
+    /// Seconds: the median and its 95 % interval.
+    pub(crate) seconds: (f64, f64, f64),
+    /// Peak resident memory in bytes, when this hyperfine measures it.
+    pub(crate) memory: Option<u64>,
+}
+
 /// The result over all cases of one tool, or of all tools.
 #[derive(Debug, Serialize)]
 pub(crate) struct Mean {
     pub(crate) name: String,
-    pub(crate) pgo: Estimate,
+    pub(crate) candidate: Estimate,
     pub(crate) placebo: Estimate,
 }
 
@@ -69,9 +95,32 @@ pub(crate) struct Mean {
 pub(crate) struct Comparison {
     pub(crate) seed: u64,
     pub(crate) rounds: u32,
+    pub(crate) max_rounds: u32,
     pub(crate) hyperfine: String,
     pub(crate) cases: Vec<CaseResult>,
     pub(crate) means: Vec<Mean>,
+}
+
+impl Comparison {
+    /// Cases and means that have surely become slower by more than `percent`.
+    pub(crate) fn regressions(&self, percent: f64) -> Vec<String> {
+        let limit = (percent / 100.0).ln_1p();
+        let cases = self.cases.iter().filter(|case| case.verdict == Verdict::Slower);
+        let cases = cases.filter(|case| case.candidate.low > limit);
+        let means = self.means.iter().filter(|mean| {
+            let is_slower = Verdict::of(&mean.candidate, &mean.placebo) == Verdict::Slower;
+            is_slower && mean.candidate.low > limit
+        });
+        let cases = cases.map(|case| format!("{} {}", case.tool, case.case));
+        cases.chain(means.map(|mean| format!("{} (mean)", mean.name))).collect()
+    }
+
+    /// The least rounds with which one case of so many can be proven, when all of them agree: half
+    /// of the signs' 2^n choices, twice, times the cases.
+    pub(crate) fn least_rounds(&self) -> u32 {
+        let needed = 2.0 * self.cases.len() as f64 / MISSES;
+        needed.log2().floor() as u32 + 1
+    }
 }
 
 /// The commands of the first round, for `--dry-run`; `run_case` spells that of a case which our
@@ -82,7 +131,7 @@ pub(crate) fn first_round(
 ) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     each_case(setup, |tool, case| {
-        let runner = Runner::new(setup, tool, case)?;
+        let runner = Runner::new(setup, tool, case, FOLDERS.len())?;
         if case.has_company() {
             lines.extend(runner.programs.iter().map(|program| run_case(&runner.job, program)));
         } else {
@@ -93,9 +142,47 @@ pub(crate) fn first_round(
     Ok(lines)
 }
 
-/// Copies the programs into their arms and runs all rounds of all cases.
-pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, pgo: &Bins) -> Result<Comparison> {
-    for ((_, folder), bins) in ARMS.iter().zip([baseline, baseline, pgo]) {
+/// Runs all rounds of all cases with the programs of a baseline, of its copy and of a candidate.
+pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, candidate: &Bins) -> Result<Comparison> {
+    let mut cases = run(setup, &[baseline, baseline, candidate], judged)?;
+    correct(&mut cases);
+    Ok(Comparison {
+        seed: SEED,
+        rounds: setup.rounds,
+        max_rounds: setup.max_rounds,
+        hyperfine: setup.hyperfine.version.clone(),
+        means: means(setup.workloads, &cases),
+        cases,
+    })
+}
+
+/// Runs all rounds of all cases with these programs alone.
+pub(crate) fn measure(setup: &Setup<'_>, programs: &Bins) -> Result<Vec<CaseCost>> {
+    run(setup, &[programs], |runner, progress| {
+        let mut runs = vec![Vec::new()];
+        runner.rounds(&mut runs, progress)?;
+        Ok(runner.cost(&runs[0]))
+    })
+}
+
+/// Takes back what only the number of cases made look sure.
+fn correct(cases: &mut [CaseResult]) {
+    let p: Vec<f64> = cases.iter().map(|case| case.ranks.p).collect();
+    for (case, p_of_all) in cases.iter_mut().zip(holm(&p)) {
+        case.p_of_all = p_of_all;
+        if matches!(case.verdict, Verdict::Faster | Verdict::Slower) && p_of_all >= MISSES {
+            case.verdict = Verdict::Inconclusive;
+        }
+    }
+}
+
+/// Copies the programs into their arms, runs every case and concludes something from its runs.
+fn run<T>(
+    setup: &Setup<'_>,
+    arms: &[&Bins],
+    conclude: fn(&Runner<'_>, &mut Progress) -> Result<T>,
+) -> Result<Vec<T>> {
+    for (folder, bins) in FOLDERS.iter().zip(arms) {
         let folder = setup.ctx.out_dir.join("arms").join(folder);
         atomic::fresh_dir(&folder)?;
         for bin in &bins.bins {
@@ -106,19 +193,14 @@ pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, pgo: &Bins) -> Result<
     atomic::fresh_dir(&setup.ctx.out_dir.join("hyperfine"))?;
     let count = setup.workloads.tools.iter().flat_map(|tool| tool.cases(Kind::Eval)).count();
     let mut progress = Progress::new("compare", count as u64 * u64::from(setup.rounds + 1));
-    let mut cases = Vec::new();
+    let mut results = Vec::new();
     each_case(setup, |tool, case| {
         progress.say(&format!("{tool} {}", case.name));
-        cases.push(Runner::new(setup, tool, case)?.run(&mut progress)?);
+        let runner = Runner::new(setup, tool, case, arms.len())?;
+        results.push(conclude(&runner, &mut progress)?);
         Ok(())
     })?;
-    Ok(Comparison {
-        seed: SEED,
-        rounds: setup.rounds,
-        hyperfine: setup.hyperfine.version.clone(),
-        means: means(setup.workloads, &cases),
-        cases,
-    })
+    Ok(results)
 }
 
 fn each_case<'a>(
@@ -140,7 +222,7 @@ fn means(workloads: &Workloads, cases: &[CaseResult]) -> Vec<Mean> {
         let placebo: Vec<_> = chosen.iter().map(|case| case.placebo_ratios.clone()).collect();
         Mean {
             name: name.to_owned(),
-            pgo: geometric_mean(&ratios, SEED),
+            candidate: geometric_mean(&ratios, SEED),
             placebo: geometric_mean(&placebo, SEED),
         }
     };
@@ -160,16 +242,17 @@ struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    fn new(setup: &'a Setup<'a>, tool: &'a str, case: &'a Case) -> Result<Self> {
+    fn new(setup: &'a Setup<'a>, tool: &'a str, case: &'a Case, arms: usize) -> Result<Self> {
         let job = Job { ctx: setup.ctx, tool, case, scene: setup.scene };
         let program = |folder| setup.ctx.out_dir.join("arms").join(folder).join(tool);
-        let programs: Vec<PathBuf> = ARMS.iter().map(|(_, folder)| program(folder)).collect();
+        let programs: Vec<PathBuf> = FOLDERS.iter().take(arms).map(program).collect();
         let args = job.args(None)?;
+        let names = [setup.names.0, "placebo", setup.names.1];
         let arm = |(name, program): (&'static str, &PathBuf)| {
             let program = std::iter::once(program.display().to_string());
             Arm { name: name.to_owned(), words: program.chain(args.iter().cloned()).collect() }
         };
-        let arms = ARMS.iter().map(|(name, _)| *name).zip(&programs).map(arm).collect();
+        let arms = names.into_iter().zip(&programs).map(arm).collect();
         let export = setup.ctx.out_dir.join("hyperfine").join("round.json");
         Ok(Self { setup, job, arms, programs, export })
     }
@@ -180,10 +263,12 @@ impl<'a> Runner<'a> {
         Ok(hyperfine::command(ctx, path, &arms, self.job.stdin()?, Path::new("pipe"), &self.export))
     }
 
-    fn run(&self, progress: &mut Progress) -> Result<CaseResult> {
-        let mut random = Random::new(SEED ^ seed_of(self.job.tool, &self.job.case.name));
+    /// Adds rounds to the runs of each arm.
+    fn rounds(&self, runs: &mut [Vec<Measurement>], progress: &mut Progress) -> Result<()> {
+        let before = runs[0].len() as u32;
+        let case = seed_of(self.job.tool, &self.job.case.name);
+        let mut random = Random::new(SEED ^ case ^ u64::from(before));
         let mut order: Vec<usize> = (0..self.arms.len()).collect();
-        let mut runs: Vec<Vec<Measurement>> = vec![Vec::new(); self.arms.len()];
         atomic::fresh_dir(&self.job.scratch())?;
         for round in 0..=self.setup.rounds {
             hyperfine::draw(&mut random, &mut order, round);
@@ -195,9 +280,12 @@ impl<'a> Runner<'a> {
                     runs[index].push(measurement);
                 }
             }
-            progress.step();
+            // Rounds beyond those planned are no steps.
+            if before == 0 {
+                progress.step();
+            }
         }
-        self.judge(&runs)
+        Ok(())
     }
 
     /// Runs every arm once; results in the order of the arms.
@@ -244,7 +332,20 @@ impl<'a> Runner<'a> {
         measured.into_iter().collect::<Option<_>>().context("an arm was left out")
     }
 
-    fn judge(&self, runs: &[Vec<Measurement>]) -> Result<CaseResult> {
+    fn cost(&self, runs: &[Measurement]) -> CaseCost {
+        let Job { tool, case, .. } = &self.job;
+        let values: Vec<f64> = runs.iter().map(|run| value(case, run)).collect();
+        let seconds = estimate(&values, SEED ^ seed_of(tool, &case.name), MISSES);
+        CaseCost {
+            tool: (*tool).to_owned(),
+            case: case.name.clone(),
+            measure: name_of(case.measure).to_owned(),
+            seconds: (seconds.median, seconds.low, seconds.high),
+            memory: runs.iter().flat_map(|run| &run.memory_usage_byte).max().copied(),
+        }
+    }
+
+    fn judge(&self, runs: &[Vec<Measurement>], misses: f64) -> Result<CaseResult> {
         let Job { ctx, tool, case, .. } = &self.job;
         let times = ctx.out_dir.join("hyperfine").join(format!("{tool}.{}.json", case.name));
         let pooled = self
@@ -256,27 +357,52 @@ impl<'a> Runner<'a> {
         atomic::write_json(&times, &export)?;
         let of =
             |arm: usize| -> Vec<f64> { runs[arm].iter().map(|run| value(case, run)).collect() };
-        let (baseline, placebo, pgo) = (of(0), of(1), of(2));
+        let (baseline, placebo, candidate) = (of(0), of(1), of(2));
         let seed = SEED ^ seed_of(tool, &case.name);
-        let ratios = log_ratios(&pgo, &baseline);
+        let ratios = log_ratios(&candidate, &baseline);
         let placebo_ratios = log_ratios(&placebo, &baseline);
-        let (pgo, placebo) = (estimate(&ratios, seed), estimate(&placebo_ratios, seed));
+        let (candidate, placebo) =
+            (estimate(&ratios, seed, misses), estimate(&placebo_ratios, seed, misses));
+        let ranks = ranks(&ratios);
         let memory = |arm: usize| export.results[arm].memory_usage_byte.iter().max().copied();
         Ok(CaseResult {
             tool: (*tool).to_owned(),
             case: case.name.clone(),
-            measure: if case.measure == Measure::Cpu { "cpu" } else { "wall" },
-            baseline_s: crate::compare::statistics::median(&baseline),
-            verdict: Verdict::of(&pgo, &placebo),
-            pgo,
+            measure: name_of(case.measure),
+            baseline_s: median(&baseline),
+            rounds: baseline.len() as u32,
+            ranks,
+            p_of_all: ranks.p,
+            verdict: Verdict::of(&candidate, &placebo),
+            candidate,
             placebo,
             baseline_memory: memory(0),
-            pgo_memory: memory(2),
+            candidate_memory: memory(2),
             times: times.strip_prefix(&ctx.root).unwrap_or(&times).to_owned(),
             ratios,
             placebo_ratios,
         })
     }
+}
+
+fn name_of(measure: Measure) -> &'static str {
+    if measure == Measure::Cpu { "cpu" } else { "wall" }
+}
+
+/// Runs rounds until the verdict is clear or the cap is reached.
+fn judged(runner: &Runner<'_>, progress: &mut Progress) -> Result<CaseResult> {
+    let Setup { rounds, max_rounds, .. } = *runner.setup;
+    let looks = max_rounds.div_ceil(rounds);
+    let misses = MISSES / f64::from(looks);
+    let mut runs: Vec<Vec<Measurement>> = vec![Vec::new(); runner.arms.len()];
+    for look in 1..=looks {
+        runner.rounds(&mut runs, progress)?;
+        let result = runner.judge(&runs, misses)?;
+        if look == looks || result.verdict != Verdict::Inconclusive {
+            return Ok(result);
+        }
+    }
+    anyhow::bail!("no rounds were asked for")
 }
 
 fn value(case: &Case, run: &Measurement) -> f64 {
@@ -290,4 +416,65 @@ fn value(case: &Case, run: &Measurement) -> f64 {
 fn seed_of(tool: &str, case: &str) -> u64 {
     let digest = digest::of_bytes(format!("{tool}.{case}").as_bytes());
     u64::from_str_radix(&digest[..16], 16).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A case whose rounds took exp(`log`) of the baseline's time, give or take a little.
+    fn case(log: f64, rounds: usize) -> CaseResult {
+        let ratios: Vec<f64> = (0..rounds).map(|round| log + round as f64 * 1e-5).collect();
+        let placebo_ratios = vec![0.0; rounds];
+        let (candidate, placebo) =
+            (estimate(&ratios, 1, MISSES), estimate(&placebo_ratios, 1, MISSES));
+        CaseResult {
+            tool: "dcat".to_owned(),
+            case: format!("{log}"),
+            measure: "wall",
+            baseline_s: 1.0,
+            candidate,
+            placebo,
+            ranks: ranks(&ratios),
+            p_of_all: 1.0,
+            verdict: Verdict::of(&candidate, &placebo),
+            rounds: rounds as u32,
+            baseline_memory: None,
+            candidate_memory: None,
+            times: PathBuf::new(),
+            ratios,
+            placebo_ratios,
+        }
+    }
+
+    fn comparison(mut cases: Vec<CaseResult>) -> Comparison {
+        correct(&mut cases);
+        let (rounds, max_rounds) = (cases[0].rounds, cases[0].rounds);
+        let hyperfine = "1".to_owned();
+        Comparison { seed: 1, rounds, max_rounds, hyperfine, cases, means: Vec::new() }
+    }
+
+    #[test]
+    fn a_gate_lets_noise_and_small_losses_through() {
+        let all = comparison(vec![case(0.05, 12), case(0.015, 12), case(-0.1, 12)]);
+        assert_eq!(all.regressions(2.0), ["dcat 0.05"]);
+        assert_eq!(all.regressions(1.0), ["dcat 0.05", "dcat 0.015"]);
+        assert!(all.regressions(6.0).is_empty());
+    }
+
+    #[test]
+    fn many_cases_need_more_rounds() {
+        // Five rounds that agree have p = 1/16: nothing is proven by them.
+        let few = comparison(vec![case(0.05, 5)]);
+        assert_eq!((few.cases[0].verdict, few.least_rounds()), (Verdict::Inconclusive, 6));
+        let enough = comparison(vec![case(0.05, 6)]);
+        assert_eq!(enough.cases[0].verdict, Verdict::Slower);
+        // The same rounds among forty cases, of which this is the only one that is slower.
+        let mut many: Vec<CaseResult> = (0..40).map(|_| case(0.05, 6)).collect();
+        many.push(case(0.05, 11));
+        let many = comparison(many);
+        assert_eq!(many.least_rounds(), 11);
+        assert_eq!(many.cases[0].verdict, Verdict::Inconclusive);
+        assert_eq!(many.cases[40].verdict, Verdict::Slower);
+    }
 }

@@ -6,6 +6,10 @@ use crate::random::Random;
 
 /// Bootstrap samples; the ends of a 95 % interval then rest on 50 samples each.
 const RESAMPLES: usize = 2000;
+/// How often an interval may miss the truth.
+pub(crate) const MISSES: f64 = 0.05;
+/// Rounds that follow each other more alike than this are drawn together.
+const CORRELATED: f64 = 0.2;
 /// Differences within one percent are called equal.
 pub(crate) const MARGIN: f64 = 0.01;
 
@@ -68,11 +72,12 @@ pub(crate) fn log_ratios(arm: &[f64], baseline: &[f64]) -> Vec<f64> {
     arm.iter().zip(baseline).map(|(x, base)| (x / base).ln()).collect()
 }
 
-/// The median log-ratio with its percentile-bootstrap interval over rounds.
-pub(crate) fn estimate(ratios: &[f64], seed: u64) -> Estimate {
+/// The median log-ratio with its percentile-bootstrap interval over rounds, which misses the truth
+/// in a share of `misses` of all cases.
+pub(crate) fn estimate(ratios: &[f64], seed: u64, misses: f64) -> Estimate {
     let mut random = Random::new(seed);
     let resample = || median(&draw(ratios, &mut random));
-    interval(median(ratios), std::iter::repeat_with(resample).take(RESAMPLES))
+    interval(median(ratios), std::iter::repeat_with(resample).take(RESAMPLES), misses)
 }
 
 /// The mean of the cases' medians, which is the log of the geometric mean of their ratios. Cases
@@ -90,18 +95,44 @@ pub(crate) fn geometric_mean(cases: &[Vec<f64>], seed: u64) -> Estimate {
             .collect();
         mean(&drawn)
     };
-    interval(mean(&medians), std::iter::repeat_with(resample).take(RESAMPLES))
+    interval(mean(&medians), std::iter::repeat_with(resample).take(RESAMPLES), MISSES)
 }
 
+/// As many values again, drawn in blocks of neighbours: of one, unless rounds resemble those before
+/// them, because the machine was slow for a while.
 fn draw(values: &[f64], random: &mut Random) -> Vec<f64> {
-    values.iter().map(|_| values[random.below(values.len() as u64) as usize]).collect()
+    let (count, length) = (values.len(), block_length(values));
+    let mut drawn = Vec::with_capacity(count + length);
+    while drawn.len() < count {
+        let start = random.below((count - length + 1) as u64) as usize;
+        drawn.extend_from_slice(&values[start..start + length]);
+    }
+    drawn.truncate(count);
+    drawn
 }
 
-fn interval(median: f64, samples: impl Iterator<Item = f64>) -> Estimate {
+/// The square root of the number of rounds, a usual length, or 1 for independent ones.
+fn block_length(values: &[f64]) -> usize {
+    if autocorrelation(values) > CORRELATED {
+        (values.len() as f64).sqrt().ceil() as usize
+    } else {
+        1
+    }
+}
+
+/// How much each value resembles the one before, from -1 to 1; 0 for equal ones.
+fn autocorrelation(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let square: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let product: f64 = values.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
+    if square > 0.0 { product / square } else { 0.0 }
+}
+
+fn interval(median: f64, samples: impl Iterator<Item = f64>, misses: f64) -> Estimate {
     let mut samples: Vec<f64> = samples.collect();
     samples.sort_by(f64::total_cmp);
     let at = |share: f64| samples[((samples.len() - 1) as f64 * share).round() as usize];
-    Estimate { median, low: at(0.025), high: at(0.975) }
+    Estimate { median, low: at(misses / 2.0), high: at(1.0 - misses / 2.0) }
 }
 
 #[cfg(test)]
@@ -121,8 +152,8 @@ mod tests {
 
     #[test]
     fn an_interval_holds_the_truth_and_shrinks_with_rounds() {
-        let few = estimate(&around(-0.1, 0.05, 12), 1);
-        let many = estimate(&around(-0.1, 0.05, 200), 1);
+        let few = estimate(&around(-0.1, 0.05, 12), 1, MISSES);
+        let many = estimate(&around(-0.1, 0.05, 200), 1, MISSES);
         assert!(few.low <= -0.1 && -0.1 <= few.high, "{few:?}");
         assert!(many.low <= -0.1 && -0.1 <= many.high, "{many:?}");
         assert!(many.high - many.low < few.high - few.low);
@@ -131,7 +162,32 @@ mod tests {
     #[test]
     fn an_estimate_is_the_same_for_the_same_seed() {
         let ratios = around(0.0, 0.1, 30);
-        assert_eq!(estimate(&ratios, 4), estimate(&ratios, 4));
+        assert_eq!(estimate(&ratios, 4, MISSES), estimate(&ratios, 4, MISSES));
+    }
+
+    #[test]
+    fn a_stricter_interval_is_wider() {
+        let ratios = around(-0.1, 0.05, 40);
+        let (usual, strict) = (estimate(&ratios, 1, MISSES), estimate(&ratios, 1, MISSES / 4.0));
+        assert!(strict.low < usual.low && usual.high < strict.high, "{usual:?} {strict:?}");
+    }
+
+    /// Checked against numpy: `(x[1:] * x[:-1]).sum() / (x * x).sum()` of values less their mean.
+    #[test]
+    fn slow_times_of_the_machine_widen_the_interval() {
+        let rising = [0.1, 0.12, 0.09, 0.15, 0.2, 0.18, 0.22, 0.19, 0.1, 0.05];
+        assert!((autocorrelation(&rising) - 0.461_267_605_633_802_76).abs() < 1e-12);
+        assert_eq!((block_length(&rising), block_length(&[0.5; 9])), (4, 1));
+        // The same values, first in two halves and then mixed.
+        let mut halves = around(0.0, 0.01, 20);
+        halves.extend(around(0.1, 0.01, 20));
+        let mixed: Vec<f64> = (0..40).map(|index| halves[index * 13 % 40]).collect();
+        let width = |ratios: &[f64]| {
+            let Estimate { low, high, .. } = estimate(ratios, 3, MISSES);
+            high - low
+        };
+        assert_eq!(block_length(&mixed), 1);
+        assert!(width(&halves) > width(&mixed));
     }
 
     #[test]

@@ -92,6 +92,7 @@ fn measure(ctx: &Ctx, options: &cli::BenchLocal, subject: &Subject) -> Result<()
         servers: &servers,
         folder: ctx.out_dir.join("bench").join(subject.tool),
         rounds,
+        only: &options.only,
     };
     atomic::fresh_dir(&stage.folder)?;
     let peers = Peers::find(subject.peers, &options.peer);

@@ -54,6 +54,7 @@ fn measure(ctx: &Ctx, options: &cli::BenchServer) -> Result<()> {
         servers: &servers,
         folder: ctx.out_dir.join("bench"),
         rounds: options.rounds,
+        only: &[],
     };
     atomic::fresh_dir(&stage.folder)?;
     let data = ctx.stage("data", || stage.data())?;

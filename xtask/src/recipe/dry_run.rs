@@ -60,8 +60,9 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     let hyperfine = Hyperfine { path: "hyperfine".into(), version: String::new() };
     let (companions, servers) = (Companions::default(), &workloads.servers);
     let scene = Scene { inputs: &inputs, servers, companions: &companions };
-    let (rounds, workloads) = (plan.rounds, &workloads);
-    let setup = Setup { ctx, hyperfine: &hyperfine, workloads, scene, rounds };
+    let (rounds, max_rounds, workloads) = (plan.rounds, plan.max_rounds, &workloads);
+    let names = ("baseline", "pgo");
+    let setup = Setup { ctx, hyperfine: &hyperfine, workloads, scene, rounds, max_rounds, names };
     let run_case = |job: &Job<'_>, program: &Path| run_case(ctx, plan, &selection, job, program);
     for line in rounds::first_round(&setup, &run_case)? {
         println!("{line}");

@@ -2,6 +2,7 @@
 
 mod bench_build;
 mod bench_dtail;
+mod bench_history;
 mod bench_local;
 mod bench_server;
 mod build;
@@ -14,6 +15,7 @@ mod fuzz;
 mod install;
 mod pgo;
 mod plan;
+mod profile;
 mod run_case;
 mod show;
 
@@ -39,12 +41,24 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Doctor(options) => doctor::doctor(!options.no_mend),
         Command::RunCase(options) => run_case::run_case(&options),
         Command::Tidy => tidy::tidy(),
+        Command::Bench(Bench::Run(cases)) => {
+            bench_history::cases(&cases, &bench_history::Goal::Run)
+        }
+        Command::Bench(Bench::Save { tag, cases }) => {
+            bench_history::cases(&cases, &bench_history::Goal::Save(&tag))
+        }
+        Command::Bench(Bench::Compare { tag, cases }) => {
+            bench_history::cases(&cases, &bench_history::Goal::Compare(&tag))
+        }
+        Command::Bench(Bench::List { out_dir }) => bench_history::list(&out_dir),
+        Command::Bench(Bench::Clean(options)) => bench_history::clean(&options),
         Command::Bench(Bench::Server(options)) => bench_server::bench_server(&options),
         Command::Bench(Bench::Dgrep(options)) => bench_local::bench_dgrep(&options),
         Command::Bench(Bench::Dcat(options)) => bench_local::bench_dcat(&options),
         Command::Bench(Bench::Dmap(options)) => bench_local::bench_dmap(&options),
         Command::Bench(Bench::Dtail(options)) => bench_dtail::bench_dtail(&options),
         Command::Bench(Bench::Writer(options)) => bench_dtail::write(&options),
+        Command::Profile(command) => profile::profile(&command),
         Command::Fuzz(options) => fuzz::fuzz(&options),
         Command::Ci(options) => ci::ci(&options.steps),
     }

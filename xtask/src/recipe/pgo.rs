@@ -128,6 +128,8 @@ fn prove(
         workloads,
         scene,
         rounds: plan.rounds,
+        max_rounds: plan.max_rounds,
+        names: ("baseline", "pgo"),
     };
     let comparison = ctx.stage("compare", || rounds::compare(&setup, baseline, &pgo))?;
     Ok((comparison, report::profile_rows(profiles, baseline, &pgo)?))
@@ -155,7 +157,15 @@ fn write_report(
         comparison,
         stages: ctx.stage_times(),
     };
-    report::publish(ctx, &report)
+    report::publish(ctx, &report)?;
+    let Some(percent) = plan.gate else { return Ok(()) };
+    let slower = report.comparison.regressions(percent);
+    if slower.is_empty() {
+        eprintln!("   nothing became slower by more than {percent} %, beyond doubt");
+        return Ok(());
+    }
+    let text = format!("slower by more than {percent} %: {}", slower.join(", "));
+    Err(refuse(Fault::Regression, text))
 }
 
 /// One build with the family's profile, or one build per tool with its own.

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) root: PathBuf,
     pub(crate) out_dir: PathBuf,
     pub(crate) rounds: u32,
+    pub(crate) max_rounds: u32,
+    pub(crate) gate: Option<f64>,
     pub(crate) data: Data,
     pub(crate) from: Option<String>,
 }
@@ -73,11 +75,14 @@ impl Plan {
         let mut tools = common.tools.clone();
         tools.sort();
         tools.dedup();
+        let rounds = options.rounds.unwrap_or(if quick { 8 } else { 20 });
         Ok(Self {
             goal,
             root: common.workspace.clone().unwrap_or_else(|| own_root().to_owned()),
             out_dir: common.out_dir.clone().unwrap_or_else(|| default_dir.into()),
-            rounds: options.rounds.unwrap_or(if quick { 8 } else { 20 }),
+            rounds,
+            max_rounds: options.max_rounds.unwrap_or(rounds).max(rounds),
+            gate: options.gate,
             data: Data {
                 tools,
                 target: common.target.clone(),
@@ -152,6 +157,9 @@ impl Plan {
         words.extend(self.data.tools.iter().cloned());
         words.push(format!("--data-size {}", self.data.data_size));
         words.push(format!("--iterations {} --rounds {}", self.data.iterations, self.rounds));
+        if self.max_rounds > self.rounds {
+            words.push(format!("--max-rounds {}", self.max_rounds));
+        }
         if self.data.per_tool {
             words.push("--per-tool".to_owned());
         }

@@ -1,9 +1,9 @@
 //! Facts about the machine that a figure means nothing without.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where the numbers were made.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
     pub(crate) cores: usize,

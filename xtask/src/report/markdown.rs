@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::report::{Report, cases_table, means_table, profiles_table, stage_table};
+use crate::report::{
+    Report, cases_table, means_table, profiles_table, stage_table, too_few_rounds,
+};
 
 /// Renders the whole report.
 pub(crate) fn render(report: &Report) -> String {
@@ -18,7 +20,9 @@ pub(crate) fn render(report: &Report) -> String {
          Training: {} lines per input of scale 1, {} iterations{corpus}; profile use: {}; cargo profile: {}.\n\
          Comparison: {} rounds, one run per arm and round in shuffled order (seed {}), \
          median of the rounds' ratios with a 95 % bootstrap interval; \
-         the placebo is a byte copy of the baseline and shows what the machine's noise looks like.\n\n",
+         the placebo is a byte copy of the baseline and shows what the machine's noise looks like. \
+         p is that of Wilcoxon's signed-rank test, after Holm's correction for the number of cases; \
+         faster or slower is only what the interval and this test both say.\n\n",
         report.command,
         report
             .commit
@@ -39,12 +43,15 @@ pub(crate) fn render(report: &Report) -> String {
         comparison.seed,
     );
     for (title, table) in [
-        ("Gain over the baseline (positive is faster)", means_table(report)),
-        ("Evaluation cases", cases_table(report)),
+        ("Gain over the baseline (positive is faster)", means_table(comparison)),
+        ("Evaluation cases", cases_table(comparison)),
         ("Profiles and sizes", profiles_table(report)),
         ("Stages", stage_table(&report.stages)),
     ] {
         let _infallible = write!(text, "## {title}\n\n{}\n", table.markdown());
+    }
+    if let Some(told) = too_few_rounds(comparison) {
+        let _infallible = writeln!(text, "{told}");
     }
     if comparison.cases.iter().all(|case| case.baseline_memory.is_none()) {
         text.push_str("Peak memory was not measured: this hyperfine is older than 1.20.\n");

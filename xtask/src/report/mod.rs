@@ -20,7 +20,7 @@ use crate::report::table::Table;
 use crate::toolchain::Compiler;
 
 /// The layout of `report.json`; raised when a field changes its meaning.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// GitHub shows the text of the file that this variable names on the run's page.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
@@ -101,8 +101,11 @@ pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
             .with_context(|| format!("cannot write the summary {}", path.display()))?;
     }
     eprintln!("\n{}", profiles_table(report).text());
-    eprintln!("{}", cases_table(report).text());
-    eprintln!("{}", means_table(report).text());
+    eprintln!("{}", cases_table(&report.comparison).text());
+    eprintln!("{}", means_table(&report.comparison).text());
+    if let Some(text) = too_few_rounds(&report.comparison) {
+        eprintln!("{text}");
+    }
     eprintln!("report: {} and {}", text.display(), json.display());
     Ok(())
 }
@@ -154,32 +157,46 @@ pub(crate) fn profiles_table(report: &Report) -> Table {
     table
 }
 
-pub(crate) fn cases_table(report: &Report) -> Table {
+pub(crate) fn cases_table(comparison: &Comparison) -> Table {
     let mut table = Table::new(&[
         "tool",
         "evaluation case",
         "baseline",
         "gain [95 %]",
         "placebo [95 %]",
+        "p",
         "verdict",
     ]);
-    for case in &report.comparison.cases {
+    for case in &comparison.cases {
         table.row([
             case.tool.clone(),
             case.case.clone(),
             format!("{:.1} ms {}", case.baseline_s * 1e3, case.measure),
-            gain(&case.pgo),
+            gain(&case.candidate),
             gain(&case.placebo),
+            format!("{:.3}", case.p_of_all),
             format!("{:?}", case.verdict).to_lowercase(),
         ]);
     }
     table
 }
 
-pub(crate) fn means_table(report: &Report) -> Table {
+/// What has to be known of a comparison in which no single case can be proven.
+pub(crate) fn too_few_rounds(comparison: &Comparison) -> Option<String> {
+    let (cases, rounds, least) =
+        (comparison.cases.len(), comparison.max_rounds, comparison.least_rounds());
+    (rounds < least).then(|| {
+        format!(
+            "{rounds} rounds can prove no single one of {cases} cases, only {least} or more can \
+             (--rounds); the means are not concerned."
+        )
+    })
+}
+
+pub(crate) fn means_table(comparison: &Comparison) -> Table {
     let mut table = Table::new(&["geometric mean", "gain [95 %]", "placebo [95 %]"]);
-    for mean in &report.comparison.means {
-        table.row([mean.name.clone(), gain(&mean.pgo), gain(&mean.placebo)]);
+    for mean in &comparison.means {
+        table.row([mean.name.clone(), gain(&mean.candidate), gain(&mean.placebo)]);
     }
     table
 }

@@ -58,8 +58,8 @@ const DIRECTIONS: [(&str, &[&str]); 21] = [
 ];
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
-const OWNERS: [(&str, &[&str]); 24] = [
-    ("regex", &["dtail-query", "dtail-search"]),
+const OWNERS: [(&str, &[&str]); 25] = [
+    ("regex", &["dprofile", "dtail-query", "dtail-search"]),
     ("regex-automata", &["dtail-search"]),
     ("regex-syntax", &["dtail-search"]),
     ("aho-corasick", &["dtail-search"]),
@@ -81,6 +81,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
             "dcat",
             "dgrep",
             "dmap",
+            "dprofile",
             "dserver",
             "dtail",
             "dtailhealth",
@@ -90,6 +91,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
     ("nix", &["dtail-process", "xtask"]),
     ("rpassword", &["dtail-cli"]),
     ("parquet", &["dtail-cli"]),
+    ("probe", &["dtail-lines", "dtail-session", "dtail-server"]),
     ("xshell", &["xtask"]),
     ("addr2line", &["dtail-profile"]),
     ("framehop", &["dtail-profile"]),

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json};
 
 use crate::dmap;
-use crate::generated::{FORMATS, Format, Question};
+use crate::generated::{CONFIGURATION, FORMATS, Format, Question};
 
 const RECORDS: usize = 3000;
 
@@ -65,7 +65,7 @@ fn asked(module: &str, scratch: &Scratch, format: &Format, lines: &[String]) -> 
 fn answered(scratch: &Scratch, format: &Format, question: &Question) -> Vec<Vec<Value>> {
     let query = format.query(question);
     let finished =
-        dmap(scratch, &["--cfg", "none", "--quiet", "--output", "json", &query, "a.log"]).run();
+        dmap(scratch, &["--cfg", "c.json", "--quiet", "--output", "json", &query, "a.log"]).run();
     let rows: Vec<Row> = serde_json::from_str(&finished.exits(0).stdout_text()).expect("JSON");
     rows.into_iter().map(|Row(values)| values).collect()
 }
@@ -132,6 +132,7 @@ fn ask_everything(module: &str) {
     }
     for format in &FORMATS {
         let scratch = Scratch::new();
+        scratch.write("c.json", CONFIGURATION);
         let lines: Vec<String> =
             format.records(1, RECORDS).iter().map(|record| format.line(record)).collect();
         scratch.write("a.log", format.file(&lines));

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::{Value, json};
+
 /// What a record says, before it is written in a format.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
@@ -29,9 +31,18 @@ pub(crate) struct Format {
     pub(crate) left_out: Option<&'static str>,
     /// Whether records have fields; else there are only questions about the whole line.
     pub(crate) has_fields: bool,
+    /// What the format itself calls `user`, `host`, `bytes` and `note`.
+    pub(crate) names: [&'static str; 4],
 }
 
-pub(crate) const FORMATS: [Format; 4] = [
+/// What questions call them.
+const NAMES: [&str; 4] = ["user", "host", "bytes", "note"];
+
+/// The configuration that names a format of one's own.
+pub(crate) const CONFIGURATION: &str = r#"{"Common": {"LogFormats": {"billing":
+    "^(?P<user>[^ ]+)@(?P<host>[^ ]+) (?:(?P<bytes>[^ ]+) bytes )?(?P<note>.*)$"}}}"#;
+
+pub(crate) const FORMATS: [Format; 9] = [
     Format {
         name: "default",
         clauses: ("from STATS", ""),
@@ -43,6 +54,7 @@ pub(crate) const FORMATS: [Format; 4] = [
         letters: "ab =,;\"'\\ü",
         left_out: None,
         has_fields: true,
+        names: NAMES,
     },
     Format {
         name: "generickv",
@@ -52,6 +64,7 @@ pub(crate) const FORMATS: [Format; 4] = [
         letters: "ab =,;\"'\\ü",
         left_out: None,
         has_fields: true,
+        names: NAMES,
     },
     Format {
         name: "csv",
@@ -66,6 +79,7 @@ pub(crate) const FORMATS: [Format; 4] = [
         letters: "ab |=,;\"'\\ü",
         left_out: Some(""),
         has_fields: true,
+        names: NAMES,
     },
     Format {
         name: "generic",
@@ -75,6 +89,93 @@ pub(crate) const FORMATS: [Format; 4] = [
         letters: "ab|=,;\"'\\ü",
         left_out: None,
         has_fields: false,
+        names: NAMES,
+    },
+    Format {
+        name: "json",
+        clauses: ("", "logformat json"),
+        header: None,
+        write: |record, line| {
+            // serde_json writes keys in alphabetical order, which is none that dmap may rely on.
+            let Record { user, host, bytes, note, .. } = record;
+            let mut object = json!({ "user": user, "host": host, "note": note });
+            if let Some(bytes) = bytes {
+                // As a text where it is no number, and where the number would be written otherwise.
+                let number = bytes.parse::<i64>().ok();
+                object["bytes"] = number.map_or_else(|| bytes.as_str().into(), Value::from);
+            }
+            line.push_str(&object.to_string());
+        },
+        letters: "ab |=,;\"'\\ü",
+        left_out: None,
+        has_fields: true,
+        names: NAMES,
+    },
+    Format {
+        name: "logfmt",
+        clauses: ("", "logformat logfmt"),
+        header: None,
+        write: |record, line| {
+            let Record { user, host, bytes, note, .. } = record;
+            write!(line, "user={user} host={host}").expect("memory");
+            if let Some(bytes) = bytes {
+                write!(line, " bytes={bytes}").expect("memory");
+            }
+            let note = note.replace('\\', "\\\\").replace('"', "\\\"");
+            write!(line, " note=\"{note}\"").expect("memory");
+        },
+        letters: "ab |=,;\"'\\ü",
+        left_out: None,
+        has_fields: true,
+        names: NAMES,
+    },
+    Format {
+        name: "combined",
+        clauses: ("", "logformat combined"),
+        header: None,
+        write: |record, line| {
+            let Record { user, host, bytes, note, .. } = record;
+            let bytes = bytes.as_deref().unwrap_or("-");
+            write!(line, "{host} - {user} [17/Jul/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 200 ")
+                .expect("memory");
+            write!(line, "{bytes} \"-\" \"{note}\"").expect("memory");
+        },
+        letters: "ab |=,;'ü",
+        left_out: None,
+        has_fields: true,
+        names: ["user", "remote_host", "bytes", "user_agent"],
+    },
+    Format {
+        name: "syslog",
+        clauses: ("", "logformat syslog"),
+        header: None,
+        write: |record, line| {
+            let Record { user, host, bytes, note, .. } = record;
+            let bytes = bytes.as_deref().unwrap_or("-");
+            write!(line, "<13>1 2026-07-17T10:00:00Z {host} {user} {bytes} - - {note}")
+                .expect("memory");
+        },
+        letters: "ab |=,;\"'\\ü",
+        left_out: None,
+        has_fields: true,
+        names: ["app", "host", "pid", "message"],
+    },
+    Format {
+        name: "billing",
+        clauses: ("", "logformat billing"),
+        header: None,
+        write: |record, line| {
+            let Record { user, host, bytes, note, .. } = record;
+            write!(line, "{user}@{host} ").expect("memory");
+            if let Some(bytes) = bytes {
+                write!(line, "{bytes} bytes ").expect("memory");
+            }
+            line.push_str(note);
+        },
+        letters: "ab |=,;\"'\\ü",
+        left_out: None,
+        has_fields: true,
+        names: NAMES,
     },
 ];
 
@@ -111,7 +212,7 @@ const fn about_lines(ours: &'static str, sql: &'static str) -> Question {
     Question { ours, sql, ordered: false, needs_fields: false }
 }
 
-pub(crate) const QUESTIONS: [Question; 14] = [
+pub(crate) const QUESTIONS: [Question; 24] = [
     about_lines("count($line)", "select count(*) from t"),
     about_lines(
         "count($line) where $line contains \"ab\"",
@@ -153,12 +254,62 @@ pub(crate) const QUESTIONS: [Question; 14] = [
         "host,sum(bytes) where bytes > -5 group by host rorder by sum(bytes)",
         "select host,sum(n) from t where n>-5 group by host order by 2,1",
     ),
+    about(
+        "user,count(*) where bytes > 100 or user = \"user3\" group by user",
+        "select user,count(*) from t where n>100 or user='user3' group by user",
+    ),
+    about(
+        "user,count(*) where not (bytes > 100) and bytes > -1e9 group by user",
+        "select user,count(*) from t where not n>100 group by user",
+    ),
+    about(
+        "user,count(*) where host in (\"web1\", \"web2\") group by user",
+        "select user,count(*) from t where host in ('web1','web2') group by user",
+    ),
+    about(
+        "user,count(*) where host like \"web1%\" group by user",
+        "select user,count(*) from t where host like 'web1%' group by user",
+    ),
+    about(
+        "host,sum(bytes * 2 + 1) group by host",
+        "select host,coalesce(sum(n*2+1),0) from t group by host",
+    ),
+    about(
+        "upper(host),count(*) group by upper(host)",
+        "select upper(host),count(*) from t group by 1",
+    ),
+    about(
+        "host,count(distinct user) group by host",
+        "select host,count(distinct user) from t group by host",
+    ),
+    about(
+        "host,count(*) group by host having count(*) > 100",
+        "select host,count(*) from t group by host having count(*)>100",
+    ),
+    in_order(
+        "host,user,count(*) group by host,user order by count(*) desc, host asc, user asc limit 20",
+        "select host,user,count(*) from t group by host,user order by 3 desc,1,2 limit 20",
+    ),
+    in_order("distinct user order by user asc", "select distinct user from t order by 1"),
 ];
 
 impl Format {
     pub(crate) fn query(&self, question: &Question) -> String {
         let (before, after) = self.clauses;
-        format!("{before} select {} {after}", question.ours).trim().to_owned()
+        let ours = self.in_its_names(question.ours);
+        format!("{before} select {ours} {after}").trim().to_owned()
+    }
+
+    /// A question's words, with the fields called as the format calls them.
+    fn in_its_names(&self, words: &str) -> String {
+        let is_letter = |letter: char| letter.is_ascii_alphanumeric();
+        let its_name = |word: &str| {
+            let number =
+                NAMES.iter().position(|name| *name == word.trim_end_matches(|c| !is_letter(c)));
+            number.map(|number| word.replace(NAMES[number], self.names[number]))
+        };
+        let pieces = words.split_inclusive(|letter| !is_letter(letter));
+        pieces.map(|word| its_name(word).unwrap_or_else(|| word.to_owned())).collect()
     }
 
     pub(crate) fn questions(&self) -> impl Iterator<Item = &'static Question> {

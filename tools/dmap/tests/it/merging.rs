@@ -3,14 +3,14 @@
 use dtail_testkit::Scratch;
 
 use crate::dmap;
-use crate::generated::{FORMATS, Format, Question, Random};
+use crate::generated::{CONFIGURATION, FORMATS, Format, Question, Random};
 
 /// What dmap prints for some files.
 #[track_caller]
 fn answer(scratch: &Scratch, format: &Format, question: &Question, files: &[String]) -> Vec<u8> {
     let query = format.query(question);
     let mut arguments =
-        vec!["--cfg", "none", "--quiet", "--output", "jsonl", "--query", query.as_str()];
+        vec!["--cfg", "c.json", "--quiet", "--output", "jsonl", "--query", query.as_str()];
     arguments.extend(files.iter().map(String::as_str));
     dmap(scratch, &arguments).run().exits(0).stdout_text().into_bytes()
 }
@@ -19,6 +19,7 @@ fn answer(scratch: &Scratch, format: &Format, question: &Question, files: &[Stri
 #[track_caller]
 fn check(format: &Format, count: usize, splits: u64) {
     let scratch = Scratch::new();
+    scratch.write("c.json", CONFIGURATION);
     let records = format.records(2, count);
     let lines: Vec<String> = records.iter().map(|record| format.line(record)).collect();
     scratch.write("whole", format.file(&lines));

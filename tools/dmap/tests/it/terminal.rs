@@ -1,78 +1,33 @@
 //! dmap with somebody at a terminal: tables that take the place of each other, questions that are
 //! interrupted.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
-use dtail_testkit::{Scratch, wait_until};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use dtail_testkit::{Scratch, Terminal, wait_until};
 
 use crate::STATS;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A terminal of 24 rows and 80 columns.
-struct Terminal {
-    keyboard: File,
-    screen: Arc<Mutex<Vec<u8>>>,
-    inside: File,
-}
-
-impl Terminal {
-    fn new() -> Terminal {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&master).expect("a terminal");
-        unlockpt(&master).expect("a terminal");
-        let name = ptsname(&master, Vec::new()).expect("a terminal");
-        let path = name.into_string().expect("a terminal");
-        let inside = OpenOptions::new().read(true).write(true).open(path).expect("a terminal");
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&inside, size).expect("a size");
-        let keyboard = File::from(master);
-        let mut reader = keyboard.try_clone().expect("a terminal");
-        let screen = Arc::new(Mutex::new(Vec::new()));
-        let shown = Arc::clone(&screen);
-        thread::spawn(move || {
-            let mut buffer = [0; 1024];
-            while let Ok(length @ 1..) = reader.read(&mut buffer) {
-                shown.lock().expect("nobody panics with it").extend_from_slice(&buffer[..length]);
-            }
-        });
-        Terminal { keyboard, screen, inside }
-    }
-
-    /// Starts dmap as the one that Ctrl-C at this terminal stops.
-    fn run(&self, scratch: &Scratch, arguments: &[&str]) -> Child {
-        let inside = || self.inside.try_clone().expect("a terminal");
-        Command::new("/usr/bin/setsid")
-            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_dmap")])
-            .args(arguments)
-            .current_dir(scratch.path())
-            .env("HOME", scratch.path())
-            .env("TERM", "xterm")
-            .env_remove("SSH_AUTH_SOCK")
-            .env_remove("NO_COLOR")
-            .stdin(inside())
-            .stdout(inside())
-            .stderr(inside())
-            .spawn()
-            .expect("setsid runs")
-    }
-
-    fn shown(&self) -> String {
-        String::from_utf8_lossy(&self.screen.lock().expect("nobody panics with it")).into_owned()
-    }
-
-    #[track_caller]
-    fn shows(&self, text: &str) {
-        wait_until(&format!("the terminal shows {text:?}"), LIMIT, || self.shown().contains(text));
-    }
+/// Starts dmap as the one that Ctrl-C at this terminal stops.
+fn run(terminal: &Terminal, scratch: &Scratch, arguments: &[&str]) -> Child {
+    Command::new("/usr/bin/setsid")
+        .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_dmap")])
+        .args(arguments)
+        .current_dir(scratch.path())
+        .env("HOME", scratch.path())
+        .env("TERM", "xterm")
+        .env_remove("SSH_AUTH_SOCK")
+        .env_remove("NO_COLOR")
+        .stdin(terminal.inside())
+        .stdout(terminal.inside())
+        .stderr(terminal.inside())
+        .spawn()
+        .expect("setsid runs")
 }
 
 /// Waits for the end of a program.
@@ -119,13 +74,13 @@ fn a_table_takes_the_place_of_the_one_before() {
     assert!(mkfifo.is_ok_and(|status| status.success()), "a FIFO");
     let terminal = Terminal::new();
     let query = "from STATS select count($line) interval 1";
-    let running = terminal.run(&scratch, &["--noColor", "--cfg", "none", query, "a.log", "pipe"]);
+    let running = run(&terminal, &scratch, &["--noColor", "--cfg", "none", query, "a.log", "pipe"]);
     let mut pipe = OpenOptions::new().write(true).open(scratch.path().join("pipe")).expect("it");
-    terminal.shows("            4 \r\n");
+    terminal.shows("            4 \r\n", LIMIT);
     pipe.write_all(STATS.as_bytes()).expect("a reader");
-    terminal.shows("            8 \r\n");
+    terminal.shows("            8 \r\n", LIMIT);
     // Below the table is how far the query has come.
-    terminal.shows("B/s, 1 group\x1b[K");
+    terminal.shows("B/s, 1 group\x1b[K", LIMIT);
     drop(pipe);
     assert_eq!(exit_code(running), Some(0), "{}", terminal.shown());
     let shown = without_progress(&terminal.shown());
@@ -149,14 +104,10 @@ fn a_question_for_a_passphrase_can_be_interrupted() {
     let mut terminal = Terminal::new();
     let query = "select count($line)";
     let arguments = ["--servers", "127.0.0.1:9", "--auth-key-path", "key", query, "a.log"];
-    let running = terminal.run(&scratch, &arguments);
-    terminal.shows("Passphrase for key");
-    let echoes = || {
-        let modes = tcgetattr(&terminal.inside).expect("a terminal").local_modes;
-        modes.contains(LocalModes::ECHO)
-    };
-    wait_until("what is typed is hidden", LIMIT, || !echoes());
-    terminal.keyboard.write_all(b"\x03").expect("a terminal");
+    let running = run(&terminal, &scratch, &arguments);
+    terminal.shows("Passphrase for key", LIMIT);
+    wait_until("what is typed is hidden", LIMIT, || !terminal.echoes());
+    terminal.types("\x03");
     assert_eq!(exit_code(running), Some(130), "{}", terminal.shown());
-    assert!(echoes(), "what is typed is shown again");
+    assert!(terminal.echoes(), "what is typed is shown again");
 }

@@ -9,6 +9,7 @@ mod jobs;
 mod legacy;
 mod limits;
 mod old_client;
+mod probes;
 mod profiles;
 mod searches;
 mod subsystem;

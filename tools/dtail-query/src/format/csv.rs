@@ -5,10 +5,12 @@
 
 use memchr::{memchr, memchr_iter};
 
-use super::marks::{Marks, has};
+use super::marks::{Marks, without_return};
 use super::{Misfit, Outcome};
 use crate::fields::{Fields, Slot, Span};
 
+/// What ends a field, and what makes one more than that.
+const MARKS: [u8; 3] = *b",\n\"";
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reader of one source after the other.
@@ -16,8 +18,6 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(super) struct CsvReader {
     /// Where each column goes, if it is needed.
     columns: Vec<Option<Slot>>,
-    /// So many columns are enough to know the needed ones.
-    needed: usize,
     has_header: bool,
     /// As DTail: no quotes, and an empty line is a record.
     strict: bool,
@@ -25,7 +25,7 @@ pub(super) struct CsvReader {
 
 impl CsvReader {
     pub(super) fn new(strict: bool) -> CsvReader {
-        CsvReader { columns: Vec::new(), needed: 0, has_header: false, strict }
+        CsvReader { columns: Vec::new(), has_header: false, strict }
     }
 
     pub(super) fn has_header(&self) -> bool {
@@ -36,40 +36,56 @@ impl CsvReader {
         self.has_header = false;
     }
 
-    pub(super) fn read(&mut self, line: &[u8], fields: &mut Fields) -> Outcome {
-        if !self.strict && line.is_empty() {
-            return Outcome::Nothing;
+    /// Reads a line up to its newline, which is at the place that is returned.
+    #[inline]
+    pub(super) fn read(&mut self, marks: &mut Marks<'_>, fields: &mut Fields) -> (usize, Outcome) {
+        if !self.has_header || self.strict {
+            return self.read_whole(marks, fields);
         }
-        if !self.has_header {
-            return self.read_header(line, fields);
-        }
-        if self.strict {
-            return self.read_strictly(line, fields);
-        }
-        if has(b'"', line) {
-            return self.read_quoted(line, fields);
-        }
-        let mut commas = Marks::of(b',', line);
         let mut start = 0;
-        let mut is_over = false;
-        for column in &self.columns[..self.needed] {
-            let end = commas.next();
-            is_over = end.is_none();
-            let end = end.unwrap_or(line.len());
-            if let Some(slot) = *column {
-                fields.put(slot, Span::Line(start, end));
+        let mut quick = marks.clone();
+        for column in &self.columns {
+            let (at, mark) = quick.next(MARKS);
+            match mark {
+                b',' => {
+                    if let Some(slot) = *column {
+                        fields.put(slot, Span::Line(start, at));
+                    }
+                    start = at + 1;
+                }
+                b'\n' => {
+                    *marks = quick;
+                    let end = without_return(marks.rest(), at);
+                    if let Some(slot) = *column {
+                        fields.put(slot, Span::Line(start, end));
+                    }
+                    return (at, if end == 0 { Outcome::Nothing } else { Outcome::Record });
+                }
+                _ => {
+                    *marks = quick;
+                    let newline = marks.newline(MARKS);
+                    let line = &marks.rest()[..without_return(marks.rest(), newline)];
+                    return (newline, self.read_quoted(line, fields));
+                }
             }
-            if is_over {
-                break;
-            }
-            start = end + 1;
         }
-        // As many fields as there are commas behind those that were passed, and one more.
-        let more = if is_over { 0 } else { commas.count_rest() + 1 };
-        if !is_over && self.needed + more > self.columns.len() {
-            return Outcome::Misfit(Misfit::ManyColumns);
+        *marks = quick;
+        (marks.newline(MARKS), Outcome::Misfit(Misfit::ManyColumns))
+    }
+
+    /// Reads headers, and lines as DTail does.
+    fn read_whole(&mut self, marks: &mut Marks<'_>, fields: &mut Fields) -> (usize, Outcome) {
+        let newline = marks.newline(MARKS);
+        let mut line = &marks.rest()[..newline];
+        if !self.strict {
+            line = &line[..without_return(line, newline)];
         }
-        Outcome::Record
+        let outcome = match line {
+            b"" if !self.strict => Outcome::Nothing,
+            _ if !self.has_header => self.read_header(line, fields),
+            _ => self.read_strictly(line, fields),
+        };
+        (newline, outcome)
     }
 
     fn read_strictly(&self, line: &[u8], fields: &mut Fields) -> Outcome {
@@ -122,7 +138,6 @@ impl CsvReader {
                 next = following;
             }
         }
-        self.needed = self.columns.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         self.has_header = true;
         Outcome::Nothing
     }

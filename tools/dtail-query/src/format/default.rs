@@ -3,7 +3,7 @@
 
 use memchr::memchr;
 
-use super::key_value::Keys;
+use super::key_value::{BARS, Keys};
 use super::marks::Marks;
 use super::{Misfit, Outcome};
 use crate::fields::{Fields, Slot, Span};
@@ -43,10 +43,12 @@ pub(super) struct DefaultReader {
     whole_fields: Vec<(Slot, usize)>,
     parts_of_time: Vec<(Slot, usize, usize)>,
     keys: Keys,
+    /// Where the name of its table is in the line that was read, if it fits the format.
+    table: usize,
 }
 
 impl DefaultReader {
-    pub(super) fn new(fields: &Fields) -> DefaultReader {
+    pub(super) fn new(strict: bool, fields: &Fields) -> DefaultReader {
         let whole_fields = WHOLE_FIELDS
             .iter()
             .filter_map(|(name, index)| Some((fields.slot(name.as_bytes())?, *index)))
@@ -55,27 +57,44 @@ impl DefaultReader {
             .iter()
             .filter_map(|(name, from, to)| Some((fields.slot(name.as_bytes())?, *from, *to)))
             .collect();
-        DefaultReader { whole_fields, parts_of_time, keys: Keys::default() }
+        DefaultReader { whole_fields, parts_of_time, keys: Keys::new(strict), table: 0 }
     }
 
-    pub(super) fn read(&mut self, line: &[u8], fields: &mut Fields) -> Outcome {
+    /// Reads a line up to its newline, which is at the place that is returned.
+    #[inline]
+    pub(super) fn read(&mut self, marks: &mut Marks<'_>, fields: &mut Fields) -> (usize, Outcome) {
+        let line = marks.rest();
         if !line.starts_with(b"INFO") {
-            return Outcome::Misfit(Misfit::NotInfo);
+            return (marks.newline(BARS), Outcome::Misfit(Misfit::NotInfo));
         }
         let mut ends = [0; FIXED_FIELDS];
-        let mut bars = Marks::of(b'|', line);
+        let mut quick = marks.clone();
         for end in &mut ends {
-            let Some(bar) = bars.next() else { return Outcome::Misfit(Misfit::FewFields) };
-            *end = bar;
+            match quick.next(BARS) {
+                (newline, b'\n') => {
+                    *marks = quick;
+                    return (newline, Outcome::Misfit(Misfit::FewFields));
+                }
+                (bar, _) => *end = bar,
+            }
         }
+        *marks = quick;
+        self.table = ends[MAPREDUCE - 1];
+        if !line[self.table + 1..].starts_with(b"MAPREDUCE:") {
+            return (marks.newline(BARS), Outcome::Misfit(Misfit::NotMapreduce));
+        }
+        self.put_fixed(&ends, fields);
+        let (newline, all_have_keys) = self.keys.read(marks, ends[FIXED_FIELDS - 1] + 1, fields);
+        let misfit = Outcome::Misfit(Misfit::NoEquals);
+        (newline, if all_have_keys { Outcome::Record } else { misfit })
+    }
+
+    #[inline]
+    fn put_fixed(&self, ends: &[usize; FIXED_FIELDS], fields: &mut Fields) {
         let bounds = |index: usize| {
             let start = if index == 0 { 0 } else { ends[index - 1] + 1 };
             (start, ends[index])
         };
-        let (mapreduce, _) = bounds(MAPREDUCE);
-        if !line[mapreduce..].starts_with(b"MAPREDUCE:") {
-            return Outcome::Misfit(Misfit::NotMapreduce);
-        }
         for &(slot, index) in &self.whole_fields {
             let (start, end) = bounds(index);
             fields.put(slot, Span::Line(start, end));
@@ -86,14 +105,12 @@ impl DefaultReader {
                 fields.put(slot, Span::Line(time + from, time + to));
             }
         }
-        let mut start = ends[FIXED_FIELDS - 1] + 1;
-        for (place, end) in bars.chain([line.len()]).enumerate() {
-            if !self.keys.put(place, line, start, end, fields) {
-                return Outcome::Misfit(Misfit::NoEquals);
-            }
-            start = end + 1;
-        }
-        Outcome::Record
+    }
+
+    /// Where `|MAPREDUCE:TABLE|` is in the line that was read, if it fits the format.
+    #[inline]
+    pub(super) fn table(&self) -> usize {
+        self.table
     }
 }
 

@@ -2,21 +2,32 @@
 
 use std::borrow::Cow;
 
-use super::marks::{Marks, first_of, has};
+use super::marks::Marks;
 use crate::fields::Fields;
 
-/// A line that is read from left to right.
-pub(super) struct Text<'a> {
+/// What ends a string, or makes more of it than its bytes.
+const MARKS: [u8; 3] = *b"\"\n\\";
+
+/// A line that is read from left to right. Its newline stands for its end.
+pub(super) struct Text<'m, 'a> {
+    marks: &'m mut Marks<'a>,
+    /// The line and what follows it.
     line: &'a [u8],
     at: usize,
-    /// The quotes that were not passed, of a line without escapes.
-    quotes: Option<Marks<'a>>,
+    /// Where the newline is, once its mark was passed.
+    newline: Option<usize>,
 }
 
-impl<'a> Text<'a> {
-    pub(super) fn new(line: &'a [u8]) -> Text<'a> {
-        let quotes = (!has(b'\\', line)).then(|| Marks::of(b'"', line));
-        Text { line, at: 0, quotes }
+impl<'m, 'a> Text<'m, 'a> {
+    pub(super) fn new(marks: &'m mut Marks<'a>) -> Text<'m, 'a> {
+        let line = marks.rest();
+        Text { marks, line, at: 0, newline: None }
+    }
+
+    /// Gives the rest of the line up. Returns where its newline is.
+    #[inline]
+    pub(super) fn finish(self) -> usize {
+        self.newline.unwrap_or_else(|| self.marks.newline(MARKS))
     }
 
     #[inline]
@@ -28,25 +39,44 @@ impl<'a> Text<'a> {
         &self.line[start..self.at]
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
-        self.at >= self.line.len()
+    /// The byte that is next.
+    #[inline(always)]
+    fn peek(&self) -> u8 {
+        self.line.get(self.at).copied().unwrap_or(b'\n')
     }
 
-    pub(super) fn is_at_end_but_for_blanks(&mut self) -> bool {
-        self.skip_blanks();
-        self.is_at_end()
+    /// The byte that is next behind blanks.
+    #[inline(always)]
+    pub(super) fn first(&mut self) -> u8 {
+        if self.peek() <= b' ' {
+            self.skip_blanks();
+        }
+        self.peek()
     }
 
+    #[inline(never)]
+    fn skip_blanks(&mut self) {
+        while let b' ' | b'\t' | b'\r' = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Whether there is nothing but blanks.
     #[inline]
-    pub(super) fn next(&mut self) -> Option<u8> {
-        let byte = *self.line.get(self.at)?;
+    pub(super) fn is_over(&mut self) -> bool {
+        self.first() == b'\n'
+    }
+
+    /// Passes the byte that is next.
+    #[inline]
+    pub(super) fn pass(&mut self) {
         self.at += 1;
-        Some(byte)
     }
 
-    #[inline]
+    /// Passes blanks and this byte.
+    #[inline(always)]
     pub(super) fn eat(&mut self, wanted: u8) -> Option<()> {
-        (self.line.get(self.at) == Some(&wanted)).then(|| self.at += 1)
+        (self.first() == wanted).then(|| self.at += 1)
     }
 
     #[inline]
@@ -54,52 +84,93 @@ impl<'a> Text<'a> {
         self.line.get(self.at..)?.starts_with(wanted).then(|| self.at += wanted.len())
     }
 
+    /// What comes next, up to the end of the line and beyond.
     #[inline]
-    pub(super) fn skip_blanks(&mut self) {
-        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.line.get(self.at) {
-            self.at += 1;
+    pub(super) fn remaining(&self) -> &'a [u8] {
+        self.line.get(self.at..).unwrap_or_default()
+    }
+
+    /// The bytes since `start`, with the next one.
+    pub(super) fn since_with_next(&self, start: usize) -> &'a [u8] {
+        self.line.get(start..=self.at).unwrap_or_default()
+    }
+
+    /// Passes so many bytes that are known, with quotes of strings without escapes.
+    #[inline]
+    pub(super) fn pass_known(&mut self, length: usize, quotes: usize) -> Option<()> {
+        self.pass_quote(self.at)?;
+        for _ in 1..quotes {
+            self.mark()?;
         }
+        self.at += length;
+        Some(())
+    }
+
+    /// Passes the mark of the first quote at or after `from`.
+    #[inline(always)]
+    fn pass_quote(&mut self, from: usize) -> Option<()> {
+        // Marks outside of strings mean nothing.
+        while self.mark()?.0 < from {}
+        Some(())
     }
 
     /// What is in a string behind its opening quote, and whether there are escapes in it.
     #[inline]
     pub(super) fn string(&mut self) -> Option<(&'a [u8], bool)> {
+        self.pass_quote(self.at - 1)?;
+        self.string_end()
+    }
+
+    /// The same behind an opening quote whose mark was passed.
+    #[inline(always)]
+    pub(super) fn string_end(&mut self) -> Option<(&'a [u8], bool)> {
         let start = self.at;
-        if let Some(quotes) = &mut self.quotes {
-            if quotes.next()? + 1 != start {
-                return None;
-            }
-            let end = quotes.next()?;
+        let (end, mark) = self.mark()?;
+        if mark == b'"' {
             self.at = end + 1;
             return Some((&self.line[start..end], false));
         }
-        self.escaped_string()
+        self.escaped_string(start, end)
     }
 
-    fn escaped_string(&mut self) -> Option<(&'a [u8], bool)> {
-        let start = self.at;
-        let mut end = first_of(b'"', b'\\', self.line, start)?;
-        let is_escaped = self.line[end] == b'\\';
-        while self.line[end] == b'\\' {
-            end = first_of(b'"', b'\\', self.line, end + 2)?;
+    /// A string whose first escape is known.
+    #[inline(never)]
+    fn escaped_string(&mut self, start: usize, mut escape: usize) -> Option<(&'a [u8], bool)> {
+        loop {
+            let mut next = self.mark()?;
+            if next.0 == escape + 1 {
+                next = self.mark()?;
+            }
+            if next.1 == b'"' {
+                self.at = next.0 + 1;
+                return Some((&self.line[start..next.0], true));
+            }
+            escape = next.0;
         }
-        self.at = end + 1;
-        Some((&self.line[start..end], is_escaped))
+    }
+
+    /// The next mark in the line.
+    #[inline(always)]
+    fn mark(&mut self) -> Option<(usize, u8)> {
+        let (at, mark) = self.marks.next(MARKS);
+        if mark == b'\n' {
+            self.newline = Some(at);
+            return None;
+        }
+        Some((at, mark))
     }
 
     /// The rest of a number behind its first byte.
     #[inline]
     pub(super) fn skip_number(&mut self) {
-        while let Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-') = self.line.get(self.at) {
+        while let b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-' = self.peek() {
             self.at += 1;
         }
     }
 
     /// Everything up to what ends a value.
     pub(super) fn skip_word(&mut self) {
-        while let Some(byte) = self.line.get(self.at)
-            && !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n')
-        {
+        while !matches!(self.peek(), b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n') {
             self.at += 1;
         }
     }
@@ -109,7 +180,10 @@ impl<'a> Text<'a> {
         open.clear();
         open.push(first);
         while let Some(&innermost) = open.last() {
-            match self.next()? {
+            let byte = self.peek();
+            self.at += 1;
+            match byte {
+                b'\n' => return None,
                 b'"' => {
                     self.string()?;
                 }

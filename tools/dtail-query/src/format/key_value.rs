@@ -2,63 +2,94 @@
 
 use memchr::memchr;
 
-use super::Outcome;
-use super::marks::Marks;
+use super::marks::{Marks, without_return};
 use crate::fields::{Fields, Slot, Span};
+use crate::same::begins_with;
 
+/// What ends a field.
+pub(super) const BARS: [u8; 2] = *b"|\n";
 /// Fields of a line that are remembered.
 const MAX_HINTS: usize = 64;
+/// Bytes of a key that is remembered.
+const MAX_KEY: usize = 64;
 
 /// Finds the slots of keys. Lines of one kind have their keys in the same order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Keys {
     /// What the field at this place of the line before was.
-    hints: Vec<Option<Slot>>,
+    hints: Vec<Hint>,
+    /// As DTail: a carriage return at the end of a line belongs to its last field.
+    strict: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Hint {
+    /// With its `=`; empty if nothing is remembered.
+    key: Vec<u8>,
+    /// Where its value goes, if it is needed.
+    slot: Option<Slot>,
 }
 
 impl Keys {
-    /// Notes the value of `line[start..end]`, which is so many fields behind the first one, if its
-    /// key is needed. `false`: it has no `=`.
-    #[inline]
-    pub(super) fn put(
-        &mut self,
-        place: usize,
-        line: &[u8],
-        start: usize,
-        end: usize,
-        fields: &mut Fields,
-    ) -> bool {
-        let field = &line[start..end];
-        if let Some(Some(slot)) = self.hints.get(place).copied()
-            && let Some(rest) = field.strip_prefix(fields.name(slot))
-            && rest.first() == Some(&b'=')
-        {
-            // A key may hold no `=` itself.
-            fields.put(slot, Span::Line(end - rest.len() + 1, end));
-            return true;
-        }
-        let Some(equals) = memchr(b'=', field) else { return false };
-        let slot = fields.slot(&field[..equals]);
-        if let Some(slot) = slot {
-            fields.put(slot, Span::Line(start + equals + 1, end));
-        }
-        if place < MAX_HINTS {
-            if place >= self.hints.len() {
-                self.hints.resize(place + 1, None);
-            }
-            self.hints[place] = slot;
-        }
-        true
+    pub(super) fn new(strict: bool) -> Keys {
+        Keys { hints: Vec::new(), strict }
     }
 
-    /// Parts without `=` are skipped.
-    pub(super) fn read(&mut self, line: &[u8], fields: &mut Fields) -> Outcome {
-        let mut start = 0;
-        for (place, end) in Marks::of(b'|', line).chain([line.len()]).enumerate() {
-            self.put(place, line, start, end, fields);
-            start = end + 1;
+    /// Reads the fields from `start` on, up to the newline, which is at the place that is returned.
+    /// `false`: there is one without `=`, which was skipped.
+    #[inline]
+    pub(super) fn read(
+        &mut self,
+        marks: &mut Marks<'_>,
+        mut start: usize,
+        fields: &mut Fields,
+    ) -> (usize, bool) {
+        let line = marks.rest();
+        let mut quick = marks.clone();
+        let mut all_have_keys = true;
+        let mut place = 0;
+        loop {
+            let (at, mark) = quick.next(BARS);
+            let is_last = mark == b'\n';
+            let end = if is_last && !self.strict { without_return(line, at) } else { at };
+            let field = &line[start..end];
+            match self.hints.get(place) {
+                Some(Hint { key, slot }) if !key.is_empty() && begins_with(field, key) => {
+                    if let Some(slot) = *slot {
+                        fields.put(slot, Span::Line(start + key.len(), end));
+                    }
+                }
+                _ => all_have_keys &= self.put(place, field, start, fields),
+            }
+            if is_last {
+                *marks = quick;
+                return (at, all_have_keys);
+            }
+            start = at + 1;
+            place += 1;
         }
-        Outcome::Record
+    }
+
+    /// Notes the value of a field, which begins at `start`, if its key is needed, and remembers the
+    /// key. `false`: it has no `=`.
+    fn put(&mut self, place: usize, field: &[u8], start: usize, fields: &mut Fields) -> bool {
+        let Some(equals) = memchr(b'=', field) else { return false };
+        let slot = fields.slot(&field[..equals]);
+        let value = equals + 1;
+        if let Some(slot) = slot {
+            fields.put(slot, Span::Line(start + value, start + field.len()));
+        }
+        if place < MAX_HINTS && value <= MAX_KEY {
+            if place >= self.hints.len() {
+                self.hints.resize(place + 1, Hint::default());
+            }
+            // A key holds no `=` itself, so what begins like this has this key.
+            let Hint { key, slot: known } = &mut self.hints[place];
+            key.clear();
+            key.extend_from_slice(&field[..value]);
+            *known = slot;
+        }
+        true
     }
 }
 

@@ -1,5 +1,6 @@
 //! Finds the needed fields of lines in one format. Never filters and never counts.
 
+use super::marks::{Marks, NEWLINES, without_return};
 use super::{LogFormat, Outcome, access, csv, default, json, key_value, logfmt, syslog, user};
 use crate::aggregator::HostFacts;
 use crate::fields::{Fields, Slot, Span};
@@ -42,9 +43,9 @@ impl Reader {
         fields.set_for_all_lines("$timezone", &host.timezone);
         fields.set_for_all_lines("$timeoffset", &host.timeoffset.to_string());
         let layout = match format {
-            LogFormat::Default => Layout::Default(default::DefaultReader::new(fields)),
+            LogFormat::Default => Layout::Default(default::DefaultReader::new(strict, fields)),
             LogFormat::Generic => Layout::Generic,
-            LogFormat::GenericKv => Layout::KeyValue(key_value::Keys::default()),
+            LogFormat::GenericKv => Layout::KeyValue(key_value::Keys::new(strict)),
             LogFormat::Csv => Layout::Csv(csv::CsvReader::new(strict)),
             LogFormat::Json => Layout::Json(json::JsonReader::new(fields)),
             LogFormat::Logfmt => Layout::Logfmt(logfmt::LogfmtReader::new(fields)),
@@ -73,32 +74,69 @@ impl Reader {
         }
     }
 
-    /// Sets `fields` to those of `line`. They are meaningless unless it is a record.
+    /// Reads the next line and sets `fields` to those of it. They are meaningless unless it is a
+    /// record.
     #[inline]
-    pub(crate) fn read(&mut self, line: &[u8], fields: &mut Fields) -> Outcome {
+    pub(crate) fn next<'a>(
+        &mut self,
+        marks: &mut Marks<'a>,
+        fields: &mut Fields,
+    ) -> (&'a [u8], Outcome) {
         fields.begin_line();
-        let end = if self.strict { None } else { line.strip_suffix(b"\r") };
-        let line = end.unwrap_or(line);
-        if let Some(slot) = self.whole_line {
+        let (newline, outcome) = match &mut self.layout {
+            Layout::Default(default) => default.read(marks, fields),
+            Layout::KeyValue(keys) => (keys.read(marks, 0, fields).0, Outcome::Record),
+            Layout::Csv(csv) => csv.read(marks, fields),
+            Layout::Json(json) => json.read(marks, fields),
+            _ => self.read_whole(marks, fields),
+        };
+        let line = marks.end_line(newline);
+        if let Some(slot) = self.whole_line
+            && !fields.is_present(slot)
+        {
             let (start, end) = trimmed(line);
             fields.put(slot, Span::Line(start, end));
         }
-        match &mut self.layout {
-            Layout::Default(default) => default.read(line, fields),
-            Layout::Generic => Outcome::Record,
-            Layout::KeyValue(keys) => keys.read(line, fields),
-            Layout::Csv(csv) => csv.read(line, fields),
-            Layout::Json(json) => json.read(line, fields),
+        (line, outcome)
+    }
+
+    /// The formats whose lines are read one by one.
+    fn read_whole(&mut self, marks: &mut Marks<'_>, fields: &mut Fields) -> (usize, Outcome) {
+        let newline = marks.newline(NEWLINES);
+        let mut line = &marks.rest()[..newline];
+        if !self.strict {
+            line = &line[..without_return(line, newline)];
+        }
+        let outcome = match &mut self.layout {
             Layout::Logfmt(logfmt) => logfmt.read(line, fields),
             Layout::Access(access) => access.read(line, fields),
             Layout::Syslog(syslog) => syslog.read(line, fields),
             Layout::User(user) => user.read(line, fields),
+            _ => Outcome::Record,
+        };
+        (newline, outcome)
+    }
+
+    /// Where the line that was read has the name of its table, if it is where it belongs.
+    #[inline]
+    pub(crate) fn table(&self) -> usize {
+        match &self.layout {
+            Layout::Default(default) => default.table(),
+            _ => 0,
         }
     }
 }
 
 /// Bounds of the line without the white space (Unicode's) around it.
+#[inline]
 fn trimmed(line: &[u8]) -> (usize, usize) {
+    match line {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => (0, line.len()),
+        _ => without_spaces(line),
+    }
+}
+
+fn without_spaces(line: &[u8]) -> (usize, usize) {
     let mut start = 0;
     let mut end = line.len();
     while let Some(length) = space_at_start(&line[start..end]) {

@@ -4,7 +4,13 @@
 use memchr::memmem;
 
 use super::{BadPartialResult, Group, GroupKey, Groups};
-use crate::{cell::Cell, number, query::Aggregation, query::Query, sum::ExactSum};
+use crate::{
+    cell::{Cell, Text},
+    number,
+    query::Aggregation,
+    query::Query,
+    sum::ExactSum,
+};
 
 const END: &[u8] = "∥".as_bytes();
 const IS: &[u8] = "≔".as_bytes();
@@ -29,7 +35,7 @@ impl Groups {
     }
 
     fn write_legacy_group(&self, query: &Query, index: usize, group: &Group, data: &mut Vec<u8>) {
-        let key = &self.keys[group.key_start..group.key_end - group.bounds];
+        let key = &self.keys[group.key_start..group.key_end - group.bounds()];
         put(data, &[key, END, group.samples.to_string().as_bytes(), END]);
         let columns = || query.selections.iter().zip(&self.cells[index * self.columns.len()..]);
         for (column, cell) in columns() {
@@ -149,7 +155,7 @@ fn read(
         Aggregation::Avg => Cell::Avg { sum: ExactSum::of(number()?), terms: samples },
         Aggregation::Min => Cell::Min(Some(number()?)),
         Aggregation::Max => Cell::Max(Some(number()?)),
-        Aggregation::Last => Cell::Last(Some(value.to_vec()), arrival),
+        Aggregation::Last => Cell::Last(Some(Text::new(value)), arrival),
         Aggregation::Len => Cell::Len(Some(value.len() as u64), arrival),
         // Refused before anything is read.
         other => Cell::new(other),

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use super::{Group, Groups};
 use crate::{
-    cell::{Bins, Cell, Histogram, Moments, Rate, Sketch, TextSet},
+    cell::{Bins, Cell, Histogram, Moments, Rate, Sketch, Text, TextSet},
     query::{Aggregation, Query},
     sum::ExactSum,
 };
@@ -68,7 +68,7 @@ impl Groups {
 
     fn encode_group(&self, index: usize, group: &Group, out: &mut Vec<u8>) {
         let key = &self.keys[group.key_start..group.key_end];
-        let (text, bounds) = key.split_at(key.len() - group.bounds);
+        let (text, bounds) = key.split_at(key.len() - group.bounds());
         let (bounds, _) = bounds.as_chunks::<{ size_of::<usize>() }>();
         put_length(text.len(), out);
         put_length(bounds.len(), out);
@@ -313,10 +313,10 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn text(&mut self) -> Result<Option<Vec<u8>>, BadPartialResult> {
+    fn text(&mut self) -> Result<Option<Text>, BadPartialResult> {
         Ok(match self.length()?.checked_sub(1) {
             None => None,
-            Some(length) => Some(self.bytes(length)?.to_vec()),
+            Some(length) => Some(Text::new(self.bytes(length)?)),
         })
     }
 

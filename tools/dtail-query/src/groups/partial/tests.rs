@@ -71,8 +71,8 @@ fn contents(groups: &Groups) -> BTreeMap<Vec<u8>, Vec<(Vec<u8>, u64)>> {
     let contents = groups.groups.iter().enumerate().map(|(index, group)| {
         let cells = (0..width).map(|column| {
             let text = match groups.cell(index, column) {
-                Cell::Last(Some(last), _) => last.clone(),
-                Cell::First(Some(first), moment) => [first, &moment.to_le_bytes()[..]].concat(),
+                Cell::Last(Some(last), _) => last.to_vec(),
+                Cell::First(Some(first), moment) => [&first[..], &moment.to_le_bytes()].concat(),
                 Cell::First(None, _) | Cell::Last(None, _) | Cell::Min(None) | Cell::Max(None) => {
                     b"none".to_vec()
                 }
