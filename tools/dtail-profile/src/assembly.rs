@@ -7,7 +7,7 @@ use dtail_pprof::{
     Function, Label, LabelValue, Line, Location, Mapping, Profile, Sample, Text, ValueType,
 };
 
-use crate::machine::{self, MappedFile};
+use crate::machine::MappedFile;
 use crate::symbols::{Frame, Symbols};
 
 /// Functions that only pass a wish for memory on, by the beginnings of their names: in a profile
@@ -28,8 +28,8 @@ const ALLOCATION: [&str; 12] = [
 ];
 
 /// A profile that is being put together.
-pub(crate) struct Assembly {
-    symbols: Symbols,
+pub(crate) struct Assembly<'a> {
+    symbols: &'a mut Symbols,
     profile: Profile,
     locations: HashMap<u64, Option<u32>>,
     functions: HashMap<(String, String), u32>,
@@ -37,11 +37,14 @@ pub(crate) struct Assembly {
     hides_allocation: bool,
 }
 
-impl Assembly {
+impl Assembly<'_> {
     /// An empty profile of these sample types, given as kind and unit, taken since `started`.
-    pub(crate) fn new(sample_types: &[(&str, &str)], started: SystemTime) -> Assembly {
+    pub(crate) fn new<'a>(
+        symbols: &'a mut Symbols,
+        sample_types: &[(&str, &str)],
+        started: SystemTime,
+    ) -> Assembly<'a> {
         let since = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let symbols = Symbols::new(machine::mapped_files());
         let profile = Profile {
             sample_types: sample_types
                 .iter()

@@ -7,6 +7,7 @@ use dtail_pprof::{Profile, Text, ValueType};
 use crate::allocator::unsampled;
 use crate::assembly::{Assembly, nanoseconds};
 use crate::machine::{Sampler, Ticks};
+use crate::symbols::Symbols;
 
 /// Ticks per second of CPU time unless somebody asks for another rate, as in Go.
 pub(crate) const RATE: u32 = 100;
@@ -73,13 +74,13 @@ impl CpuTicks {
     }
 
     /// The profile with names.
-    pub(crate) fn profile(&self) -> Profile {
-        unsampled(|| self.assemble())
+    pub(crate) fn profile(&self, symbols: &mut Symbols) -> Profile {
+        unsampled(|| self.assemble(symbols))
     }
 
-    fn assemble(&self) -> Profile {
+    fn assemble(&self, symbols: &mut Symbols) -> Profile {
         let types = [("samples", "count"), ("cpu", "nanoseconds")];
-        let mut assembly = Assembly::new(&types, self.started);
+        let mut assembly = Assembly::new(symbols, &types, self.started);
         let each = each(self.ticks.cpu, self.ticks.total());
         for (stack, count) in &self.ticks.stacks {
             #[expect(clippy::cast_precision_loss, reason = "counts of ticks are small")]

@@ -11,6 +11,7 @@ use dtail_pprof::{Profile, Text, ValueType};
 use crate::allocator::{self, MEAN_GAP, unsampled};
 use crate::assembly::Assembly;
 use crate::machine::{self, DEPTH, Registers};
+use crate::symbols::Symbols;
 
 /// Locks of the table of addresses.
 const SHARDS: usize = 16;
@@ -213,11 +214,11 @@ impl HeapState {
     }
 
     /// The profile with names and all four of Go's values.
-    pub(crate) fn profile(&self, shown: Shown) -> Profile {
-        unsampled(|| self.assemble(shown))
+    pub(crate) fn profile(&self, shown: Shown, symbols: &mut Symbols) -> Profile {
+        unsampled(|| self.assemble(shown, symbols))
     }
 
-    fn assemble(&self, shown: Shown) -> Profile {
+    fn assemble(&self, shown: Shown, symbols: &mut Symbols) -> Profile {
         let types = [
             ("alloc_objects", "count"),
             ("alloc_space", "bytes"),
@@ -225,7 +226,7 @@ impl HeapState {
             ("inuse_space", "bytes"),
         ];
         let started = HEAP.get().map_or_else(SystemTime::now, |heap| *lock(&heap.started));
-        let mut assembly = Assembly::new(&types, started);
+        let mut assembly = Assembly::new(symbols, &types, started);
         assembly.hide_allocation();
         for (stack, totals) in &self.stacks {
             let Totals { objects, bytes, freed_objects, freed_bytes } = *totals;
@@ -265,6 +266,7 @@ mod tests {
 
     use super::{HeapRecording, HeapState, Shown};
     use crate::SamplingAllocator;
+    use crate::symbols::Symbols;
 
     #[global_allocator]
     static ALLOCATOR: SamplingAllocator = SamplingAllocator;
@@ -297,13 +299,13 @@ mod tests {
         let empty = HeapState::now();
         drop(recording);
         let (bytes, objects) = ((BLOCKS * BLOCK) as f64, BLOCKS as f64);
-        let profile = full.profile(Shown::InUse);
+        let profile = full.profile(Shown::InUse, &mut Symbols::new());
         // Some 400 samples stand for them all: a fifth is four standard deviations.
         for (kind, expected) in [(0, objects), (1, bytes), (2, objects), (3, bytes)] {
             let value = value(&profile, "asks_for_memory", kind);
             assert!((value / expected - 1.0).abs() < 0.2, "{kind}: {value}, not {expected}");
         }
-        let profile = empty.clone().profile(Shown::Allocated);
+        let profile = empty.clone().profile(Shown::Allocated, &mut Symbols::new());
         assert!(value(&profile, "asks_for_memory", 1) > bytes * 0.8);
         assert!(value(&profile, "asks_for_memory", 3) < bytes * 0.02);
         assert!(empty.since(&full).sum().freed_bytes > bytes * 0.8);

@@ -16,6 +16,7 @@ use crate::cpu::{CpuRecording, CpuTicks, RATE};
 use crate::heap::{self, HeapRecording, HeapState, Shown};
 use crate::http::Server;
 use crate::metrics::Metrics;
+use crate::symbols::Symbols;
 use crate::{files, machine};
 
 /// What to record of this process, and where to.
@@ -88,10 +89,9 @@ impl Recording {
         if !options.is_wanted() {
             return recording;
         }
-        let wants_heap = options.memory || options.address.is_some();
         let run = Arc::new(Run {
             cpu: Mutex::default(),
-            heap: Mutex::new(wants_heap.then(HeapRecording::start)),
+            heap: Mutex::new(options.memory.then(HeapRecording::start)),
             options,
             tell,
         });
@@ -132,12 +132,13 @@ impl Recording {
         self.server = None;
         self.continuous = None;
         *lock(&run.heap) = None;
+        let mut symbols = Symbols::new();
         if let Some(ticks) = ticks {
-            run.write("cpu", "CPU", &ticks.profile());
+            run.write("cpu", "CPU", &ticks.profile(&mut symbols));
         }
         if let Some(heap) = heap {
             // The same numbers, of which others are shown first.
-            let mut profile = heap.profile(Shown::InUse);
+            let mut profile = heap.profile(Shown::InUse, &mut symbols);
             run.write("mem", "memory", &profile);
             profile.default_sample_type = Some(Shown::Allocated.sample_type().into());
             run.write("alloc", "allocation", &profile);
@@ -199,8 +200,9 @@ impl Run {
     fn snapshot(&self, label: &str) {
         let label = files::plain(label);
         let has_heap = heap::is_recorded();
+        let mut symbols = Symbols::new();
         if has_heap {
-            let profile = HeapState::now().profile(Shown::InUse);
+            let profile = HeapState::now().profile(Shown::InUse, &mut symbols);
             self.write(&format!("snapshot_{label}"), "memory", &profile);
         }
         let mut cpu = lock(&self.cpu);
@@ -218,7 +220,7 @@ impl Run {
         }
         let ticks = CpuTicks::merged(cpu.earlier.take().into_iter().chain([ticks]));
         if let Some(ticks) = &ticks {
-            self.write(&format!("snapshot_{label}-cpu"), "CPU", &ticks.profile());
+            self.write(&format!("snapshot_{label}-cpu"), "CPU", &ticks.profile(&mut symbols));
         }
         cpu.earlier = ticks;
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
 
-use crate::machine::MappedFile;
+use crate::machine::{self, MappedFile};
 
 /// Where distributions keep debug information.
 const DEBUG_FOLDER: &str = "/usr/lib/debug/.build-id";
@@ -34,8 +34,9 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
-    /// Reads nothing yet.
-    pub(crate) fn new(files: Vec<MappedFile>) -> Symbols {
+    /// Those of this process. Reads nothing yet.
+    pub(crate) fn new() -> Symbols {
+        let files = machine::mapped_files();
         Symbols { files: files.into_iter().map(|file| (file, None)).collect() }
     }
 
@@ -139,7 +140,6 @@ fn is_of_build(path: &Path, build_id: &str) -> bool {
 #[cfg(target_os = "linux")]
 mod tests {
     use super::Symbols;
-    use crate::machine::mapped_files;
 
     #[inline(never)]
     fn known_function() -> u32 {
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn addresses_have_names_files_and_lines() {
         let line = known_function();
-        let mut symbols = Symbols::new(mapped_files());
+        let mut symbols = Symbols::new();
         let (file, frames) = symbols.resolve(known_function as *const () as u64);
         assert!(file.is_some());
         let frame = frames.last().unwrap();
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn functions_of_libraries_have_names_and_nothing_is_ever_nameless() {
-        let mut symbols = Symbols::new(mapped_files());
+        let mut symbols = Symbols::new();
         let (_, frames) = symbols.resolve(libc::getpid as *const () as u64);
         assert!(frames[0].name.contains("getpid") || frames[0].name.starts_with('['), "{frames:?}");
         let (file, frames) = symbols.resolve(8);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use dtail_pprof::Profile;
 
 use super::{CpuRecording, CpuTicks};
+use crate::symbols::Symbols;
 
 /// Long enough for some samples, however slow the machine.
 const CPU_TIME: Duration = Duration::from_millis(400);
@@ -67,7 +68,7 @@ fn a_busy_function_has_its_time_and_what_is_inlined_into_it_is_named() {
     let recorded = recorded(100, || {
         black_box(busy_function(CPU_TIME));
     });
-    let profile = recorded.profile();
+    let profile = recorded.profile(&mut Symbols::new());
     let sum: i64 = profile.samples.iter().map(|sample| sample.values[1]).sum();
     let sum = Duration::from_nanos(u64::try_from(sum).unwrap());
     assert!(sum.abs_diff(recorded.ticks.cpu) < Duration::from_millis(1), "{sum:?} {recorded:?}");
@@ -94,7 +95,7 @@ fn threads_that_begin_later_and_live_shortly_are_counted() {
             threads += 1;
         }
     });
-    let share = share(&recorded.profile(), "busy_function");
+    let share = share(&recorded.profile(&mut Symbols::new()), "busy_function");
     let expected = (SHORT * threads).as_secs_f64() / recorded.ticks.cpu.as_secs_f64();
     let summary = recorded.summary();
     assert!((share - expected).abs() < expected / 2.0, "{share}, not {expected}; {summary}");
@@ -114,6 +115,6 @@ fn the_recording_thread_is_not_in_the_profile() {
             stop.store(true, Ordering::Relaxed);
         });
     });
-    assert!(share(&recorded.profile(), "Round::until") == 0.0);
+    assert!(share(&recorded.profile(&mut Symbols::new()), "Round::until") == 0.0);
     assert_eq!(recorded.ticks.dropped, 0, "{}", recorded.summary());
 }

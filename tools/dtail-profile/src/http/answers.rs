@@ -2,7 +2,7 @@
 //! equal of what Go has.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use dtail_pprof::Profile;
 
@@ -200,7 +200,7 @@ fn cpu(request: &Request, client: &Client) -> Result<Answer, Answer> {
     if !client.waits(Duration::from_secs(seconds)) {
         return Err(gone());
     }
-    Ok(Answer::profile(&recording.stop().profile(), "profile", request))
+    Ok(Answer::profile(&recording.stop().profile(&mut Symbols::new()), "profile", request))
 }
 
 fn heap(request: &Request, client: &Client, shown: Shown, name: &str) -> Result<Answer, Answer> {
@@ -212,7 +212,7 @@ fn heap(request: &Request, client: &Client, shown: Shown, name: &str) -> Result<
         }
         state = HeapState::now().since(&state);
     }
-    Ok(Answer::profile(&state.profile(shown), name, request))
+    Ok(Answer::profile(&state.profile(shown, &mut Symbols::new()), name, request))
 }
 
 fn recent(request: &Request) -> Result<Answer, Answer> {
@@ -220,11 +220,12 @@ fn recent(request: &Request) -> Result<Answer, Answer> {
     let ticks = continuous::collect(Duration::from_mins(minutes)).ok_or_else(|| {
         Answer::refusal(404, "nothing is kept: start the program with --profile-continuous MINUTES")
     })?;
-    Ok(Answer::profile(&ticks.profile(), "continuous", request))
+    Ok(Answer::profile(&ticks.profile(&mut Symbols::new()), "continuous", request))
 }
 
 fn stacks(threads: &[ThreadStack]) -> Profile {
-    let mut assembly = Assembly::new(&[("threads", "count")], std::time::SystemTime::now());
+    let (mut symbols, now) = (Symbols::new(), SystemTime::now());
+    let mut assembly = Assembly::new(&mut symbols, &[("threads", "count")], now);
     for ThreadStack { name, stack, .. } in threads {
         assembly.add(stack, vec![1], &[("thread", name)]);
     }
@@ -232,21 +233,23 @@ fn stacks(threads: &[ThreadStack]) -> Profile {
 }
 
 fn names(threads: &[ThreadStack]) -> Profile {
-    let mut assembly = Assembly::new(&[("threadcreate", "count")], std::time::SystemTime::now());
+    let (mut symbols, now) = (Symbols::new(), SystemTime::now());
+    let mut assembly = Assembly::new(&mut symbols, &[("threadcreate", "count")], now);
     threads.iter().for_each(|thread| assembly.add_named(&thread.name, vec![1]));
     assembly.finish()
 }
 
 fn empty(reason: &'static str) -> Profile {
     let types = [("contentions", "count"), ("delay", "nanoseconds")];
-    let mut assembly = Assembly::new(&types, std::time::SystemTime::now());
+    let mut symbols = Symbols::new();
+    let mut assembly = Assembly::new(&mut symbols, &types, SystemTime::now());
     assembly.profile().comments.push(reason.into());
     assembly.finish()
 }
 
 fn symbols(request: &Request) -> String {
     let asked = if request.method == "POST" { &request.body } else { &request.query };
-    let mut symbols = Symbols::new(machine::mapped_files());
+    let mut symbols = Symbols::new();
     let mut answer = "num_symbols: 1\n".to_owned();
     for word in asked.split('+').take(MOST_ADDRESSES) {
         let digits = word.trim().trim_start_matches("0x");

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::allocator::unsampled;
+
 use super::handler::{self, OF_PROCESS, OF_THREAD, TICKS, TickTarget};
 use super::ring::Ring;
 use super::stack;
@@ -91,7 +93,8 @@ impl Sampler {
         round.follow_threads();
         let spawned = thread::Builder::new()
             .name("profile".to_owned())
-            .spawn(move || round.until(&told))
+            // A heap profile is about the program.
+            .spawn(move || unsampled(|| round.until(&told)))
             .map_err(|err| format!("cannot start a thread: {err}"));
         match spawned {
             Ok(thread) => Ok(Sampler { stop, thread: Some(thread) }),
