@@ -10,6 +10,8 @@ use dtail_process::command_line;
 use dtail_process::exit::Exit;
 use dtail_process::log::{Level, Logger};
 use dtail_process::panics;
+use dtail_process::profiling::ProfilingArgs;
+use dtail_profile::SamplingAllocator;
 use dtail_server::Options;
 
 const AFTER_HELP: &str = "\
@@ -19,7 +21,7 @@ Examples:
   Subsystem dtail /usr/bin/dserver --stdio             in sshd_config: no daemon, no port, no keys
 
 Signals: SIGTERM and SIGINT finish what is running and stop; SIGHUP reads the configuration again,
-forgets registered keys and reopens the log.
+forgets registered keys and reopens the log; with a profiling flag SIGUSR1 writes what was recorded.
 
 Exit codes:
   0  stopped as asked
@@ -67,18 +69,26 @@ struct Dserver {
     /// Check the configuration, and end
     #[arg(long = "check-config")]
     check_config: bool,
-    /// Address of a profiling endpoint
-    #[arg(long, value_name = "ADDRESS")]
-    pprof: Option<String>,
+    /// Keep CPU samples of the last MINUTES ready at --pprof, as /debug/pprof/continuous
+    #[arg(long = "profile-continuous", value_name = "MINUTES", help_heading = "Profiling")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1440))]
+    profile_continuous: Option<u64>,
     /// Print the version, and end
     #[arg(long)]
     version: bool,
+
+    #[command(flatten)]
+    profiling: ProfilingArgs,
 }
+
+/// Also what profiles of memory sample; otherwise it is the system's allocator.
+#[global_allocator]
+static ALLOCATOR: SamplingAllocator = SamplingAllocator;
 
 fn main() -> ExitCode {
     panics::guard(|| {
         let done = match command_line::parse::<Dserver>(std::env::args_os().collect()) {
-            Ok(typed) => run(typed),
+            Ok(typed) => run_recorded(typed),
             Err(command_line::NotParsed::Help(help)) => print(&help),
             Err(command_line::NotParsed::Error(line)) => {
                 Err(format!("{line} (see dserver --help)"))
@@ -94,13 +104,19 @@ fn main() -> ExitCode {
     })
 }
 
+/// However serving ends, what was recorded of it is written.
+fn run_recorded(typed: Dserver) -> Result<(), String> {
+    let kept = typed.profile_continuous.map(Duration::from_mins);
+    let recording = typed.profiling.start("dserver", kept);
+    let done = run(typed);
+    recording.finish();
+    done
+}
+
 fn run(typed: Dserver) -> Result<(), String> {
     if typed.version {
         let version = env!("CARGO_PKG_VERSION");
         return print(&format!("DTail {version} Protocol 4.1 Have a lot of fun!\n"));
-    }
-    if typed.pprof.is_some_and(|address| !address.is_empty()) {
-        return Err("--pprof: this build has no profiler, leave it out".to_owned());
     }
     if let Some(path) = typed.generate_key {
         return dtail_server::generate_key(&path);

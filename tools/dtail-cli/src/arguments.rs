@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use dtail_process::log::{Level, Logger};
+use dtail_process::profiling::ProfilingArgs;
 
 mod selection;
 
@@ -19,7 +20,6 @@ const FOLLOWING: &str = "Following";
 const OUTPUT: &str = "Output";
 const DIAGNOSTICS: &str = "Configuration and diagnostics";
 const REMOTE: &str = "Remote hosts";
-const PROFILING: &str = "Profiling (refused by this build)";
 
 /// When to colour the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -166,26 +166,6 @@ pub(crate) struct RemoteArgs {
     /// The terminal of --interactive-query
     #[arg(long = "control-tty", value_name = "FILE", default_value = "/dev/tty", help_heading = REMOTE)]
     pub(crate) control_tty: PathBuf,
-}
-
-/// Flags that are known in order to be refused.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ProfilingArgs {
-    /// Profile the processor
-    #[arg(long, help_heading = PROFILING)]
-    pub(crate) cpuprofile: bool,
-    /// Profile memory
-    #[arg(long, help_heading = PROFILING)]
-    pub(crate) memprofile: bool,
-    /// Profile both
-    #[arg(long, help_heading = PROFILING)]
-    pub(crate) profile: bool,
-    /// Directory of the profiles
-    #[arg(long, value_name = "DIR", help_heading = PROFILING)]
-    pub(crate) profiledir: Option<PathBuf>,
-    /// Address to serve profiles at
-    #[arg(long, value_name = "ADDRESS", help_heading = PROFILING)]
-    pub(crate) pprof: Option<String>,
 }
 
 /// Aggregation: dmap, dtail.

@@ -12,6 +12,7 @@ use dtail_client::{HEALTH_USER, ServerName, check_health};
 use dtail_process::config::Config;
 use dtail_process::log::{Level, Logger};
 use dtail_process::panics;
+use dtail_process::profiling::ProfilingArgs;
 
 use crate::hosts;
 use dtail_process::command_line::{self, NotParsed};
@@ -45,15 +46,15 @@ pub struct HealthArgs {
     /// For compatibility: keys are never registered
     #[arg(long = "no-auth-key")]
     no_auth_key: bool,
-    /// Refused by this build: it has no profiler
-    #[arg(long, value_name = "ADDRESS")]
-    pprof: Option<String>,
     /// Configuration file; `none` ignores all
     #[arg(long, value_name = "FILE")]
     cfg: Option<PathBuf>,
     /// Print the version
     #[arg(long)]
     version: bool,
+
+    #[command(flatten)]
+    profiling: ProfilingArgs,
 }
 
 /// Runs dtailhealth, whose flags are `Arguments`.
@@ -61,7 +62,13 @@ pub fn health_main<Arguments: Parser>(args: impl FnOnce(Arguments) -> HealthArgs
     panics::guard(|| {
         let words: Vec<OsString> = std::env::args_os().collect();
         let code = match command_line::parse(words) {
-            Ok(arguments) => run(&args(arguments)),
+            Ok(arguments) => {
+                let args = args(arguments);
+                let recording = args.profiling.start("dtailhealth", None);
+                let code = run(&args);
+                recording.finish();
+                code
+            }
             Err(NotParsed::Help(help)) => print(OK, help.trim_end()),
             Err(NotParsed::Error(line)) => {
                 tell(&format!("error: {line} (see dtailhealth --help)"));
@@ -76,10 +83,6 @@ fn run(args: &HealthArgs) -> u8 {
     if args.version {
         let version = env!("CARGO_PKG_VERSION");
         return print(OK, &format!("DTail {version} Protocol 4.1 Have a lot of fun!"));
-    }
-    if args.pprof.as_ref().is_some_and(|address| !address.is_empty()) {
-        tell("error: --pprof: this build has no profiler, leave it out");
-        return BAD_USAGE;
     }
     let Some(server) = args.server.as_deref().filter(|server| !server.is_empty()) else {
         return print(WARNING, SERVERLESS);

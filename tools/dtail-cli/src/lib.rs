@@ -31,13 +31,16 @@ mod prefixed;
 mod printer;
 mod program;
 mod prompt;
-mod refusals;
 mod results;
 mod runs;
 mod screen;
 mod stdout;
 mod summaries;
 mod table;
+
+/// Also what profiles of memory sample; otherwise it is the system's allocator.
+#[global_allocator]
+static ALLOCATOR: dtail_profile::SamplingAllocator = dtail_profile::SamplingAllocator;
 
 pub use arguments::{
     CommonArgs, FollowArgs, GrepArgs, InputArgs, NumberArgs, QueryArgs, SearchArgs,

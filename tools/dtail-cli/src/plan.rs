@@ -22,7 +22,7 @@ use crate::look::Look;
 use crate::palette::Palette;
 use crate::program::{Tool, Typed};
 use crate::results::Results;
-use crate::{files, hosts, patterns, refusals, table};
+use crate::{files, hosts, patterns, table};
 
 const MAX_LINE_LENGTH: usize = 1024 * 1024;
 const TEST_MODE_MAX_LINE_LENGTH: usize = 1024;
@@ -57,9 +57,6 @@ pub(crate) struct Plan {
 impl Plan {
     /// The error is one line.
     pub(crate) fn new(typed: &Typed) -> Result<Plan, String> {
-        if let Some(refusal) = refusals::refusal(&typed.common) {
-            return Err(refusal);
-        }
         let config =
             Config::load(typed.common.cfg.as_deref().filter(|it| !it.as_os_str().is_empty()))
                 .map_err(|err| err.to_string())?;

@@ -79,7 +79,7 @@ pub struct Typed {
 pub fn main<Arguments: Parser>(typed: impl FnOnce(Arguments) -> Typed) -> ExitCode {
     panics::guard(|| {
         let outcome = match command_line::parse(std::env::args_os().collect()) {
-            Ok(arguments) => run(typed(arguments)),
+            Ok(arguments) => run_recorded(typed(arguments)),
             Err(NotParsed::Help(help)) => print_text(help.as_bytes()),
             Err(NotParsed::Error(line)) => {
                 Err(format!("{line} (see {} --help)", Arguments::command().get_name()))
@@ -92,6 +92,14 @@ pub fn main<Arguments: Parser>(typed: impl FnOnce(Arguments) -> Typed) -> ExitCo
         });
         exit.into()
     })
+}
+
+/// Whatever way the run ends, what was recorded of it is written.
+fn run_recorded(typed: Typed) -> Result<Exit, String> {
+    let recording = typed.common.profiling.start(typed.tool.name(), None);
+    let outcome = run(typed);
+    recording.finish();
+    outcome
 }
 
 fn run(typed: Typed) -> Result<Exit, String> {

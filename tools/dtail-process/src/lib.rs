@@ -12,4 +12,5 @@ pub mod host;
 pub mod log;
 pub mod panics;
 pub mod pipe;
+pub mod profiling;
 pub mod signals;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 /// The signals a program was asked to stop with.
@@ -60,6 +60,15 @@ pub fn watch(mut tell: impl FnMut(ServerSignal) + Send + 'static) -> io::Result<
         for signal in signals.forever() {
             tell(if signal == SIGHUP { ServerSignal::Reload } else { ServerSignal::Stop });
         }
+    })?;
+    Ok(())
+}
+
+/// From now on SIGUSR1 is handed to `tell`, on a thread of its own, instead of killing the process.
+pub fn watch_snapshots(mut tell: impl FnMut() + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGUSR1])?;
+    thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
+        signals.forever().for_each(|_| tell());
     })?;
     Ok(())
 }

@@ -9,17 +9,24 @@ use crate::tidy::Offences;
 
 /// Who may import whom among our crates: imports go down. A crate that is not listed is an
 /// offence, so that the picture in ARCHITECTURE.md stays complete.
-const DIRECTIONS: [(&str, &[&str]); 20] = [
+const DIRECTIONS: [(&str, &[&str]); 21] = [
     ("dcat", &["dtail-cli"]),
     ("dgrep", &["dtail-cli"]),
     ("dmap", &["dtail-cli"]),
     ("dtail", &["dtail-cli"]),
     ("dtailhealth", &["dtail-cli"]),
-    ("dserver", &["dtail-process", "dtail-server"]),
+    ("dserver", &["dtail-process", "dtail-profile", "dtail-server"]),
     ("dprofile", &["dtail-pprof", "dtail-process"]),
     (
         "dtail-cli",
-        &["dtail-client", "dtail-process", "dtail-protocol", "dtail-query", "dtail-search"],
+        &[
+            "dtail-client",
+            "dtail-process",
+            "dtail-profile",
+            "dtail-protocol",
+            "dtail-query",
+            "dtail-search",
+        ],
     ),
     (
         "dtail-client",
@@ -43,14 +50,15 @@ const DIRECTIONS: [(&str, &[&str]); 20] = [
     ("dtail-query", &[]),
     ("dtail-protocol", &[]),
     ("dtail-pprof", &[]),
-    ("dtail-process", &[]),
+    ("dtail-process", &["dtail-profile"]),
+    ("dtail-profile", &["dtail-pprof"]),
     ("dtail-ssh", &[]),
     ("dtail-testkit", &[]),
     ("xtask", &[]),
 ];
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
-const OWNERS: [(&str, &[&str]); 21] = [
+const OWNERS: [(&str, &[&str]); 24] = [
     ("regex", &["dprofile", "dtail-query", "dtail-search"]),
     ("regex-automata", &["dtail-search"]),
     ("regex-syntax", &["dtail-search"]),
@@ -84,6 +92,9 @@ const OWNERS: [(&str, &[&str]); 21] = [
     ("rpassword", &["dtail-cli"]),
     ("parquet", &["dtail-cli"]),
     ("xshell", &["xtask"]),
+    ("addr2line", &["dtail-profile"]),
+    ("framehop", &["dtail-profile"]),
+    ("libc", &["dtail-profile"]),
     ("russh", &["dtail-ssh"]),
     ("tokio", &["dtail-ssh", "dtail-client", "dtail-server"]),
 ];

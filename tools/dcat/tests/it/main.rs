@@ -6,6 +6,7 @@ mod ends;
 mod files;
 mod formats;
 mod numbers;
+mod profiles;
 mod usage;
 
 use dtail_testkit::{Program, Scratch};

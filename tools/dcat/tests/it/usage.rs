@@ -110,14 +110,6 @@ fn bad_servers_are_one_line_and_exit_code_2() {
 }
 
 #[test]
-fn what_this_build_cannot_do_is_refused() {
-    for flag in ["-cpuprofile", "-memprofile", "-profile", "-profiledir=d", "-pprof=:1"] {
-        let finished = dcat(&Scratch::new(), &[flag, "x"]).run();
-        finished.exits(2).must(finished.stderr_text().contains("no profiler"), flag);
-    }
-}
-
-#[test]
 fn flags_for_servers_do_no_harm() {
     let scratch = Scratch::new();
     scratch.write("a.log", "a\n");

@@ -9,6 +9,7 @@ mod jobs;
 mod legacy;
 mod limits;
 mod old_client;
+mod profiles;
 mod searches;
 mod subsystem;
 mod usage;

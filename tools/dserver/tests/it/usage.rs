@@ -55,12 +55,6 @@ fn bad_usage_is_one_line() {
     "#]],
     );
     check(
-        &["--pprof", "localhost:1"],
-        &expect![[r#"
-        error: --pprof: this build has no profiler, leave it out
-    "#]],
-    );
-    check(
         &["--cfg", "missing.json"],
         &expect![[r#"
         error: cannot read config file missing.json: No such file or directory (os error 2)

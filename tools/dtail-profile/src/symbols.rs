@@ -1,0 +1,168 @@
+//! Names, files and lines of addresses, inlined functions too, by the debug information of the
+//! files that are mapped. It reads those files and nothing else.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use addr2line::Loader;
+
+use crate::machine::MappedFile;
+
+/// Where distributions keep debug information.
+const DEBUG_FOLDER: &str = "/usr/lib/debug/.build-id";
+/// The build id lies within the first bytes of a file.
+const HEAD: u64 = 1 << 16;
+
+/// A function at an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its name for linkers.
+    pub(crate) system_name: String,
+    /// Empty if unknown.
+    pub(crate) file: String,
+    /// 0 if unknown.
+    pub(crate) line: u32,
+}
+
+/// The files and what was read of them.
+pub(crate) struct Symbols {
+    files: Vec<(MappedFile, Option<Option<Loader>>)>,
+}
+
+impl Symbols {
+    /// Reads nothing yet.
+    pub(crate) fn new(files: Vec<MappedFile>) -> Symbols {
+        Symbols { files: files.into_iter().map(|file| (file, None)).collect() }
+    }
+
+    /// The files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &MappedFile> {
+        self.files.iter().map(|(file, _)| file)
+    }
+
+    /// Which of the files an address lies in, and the functions there, the innermost inlined one
+    /// first. There is always one, if only the file's name.
+    pub(crate) fn resolve(&mut self, address: u64) -> (Option<usize>, Vec<Frame>) {
+        let after = self.files.partition_point(|(file, _)| file.range.start <= address);
+        let index = after.checked_sub(1).filter(|at| self.files[*at].0.range.contains(&address));
+        let Some(index) = index else { return (None, vec![Frame::unknown("[unknown]")]) };
+        let (file, loader) = &mut self.files[index];
+        let probe = address - file.bias;
+        let loader = loader.get_or_insert_with(|| load(file));
+        let mut frames = loader.as_ref().map(|loader| frames(loader, probe)).unwrap_or_default();
+        if frames.is_empty() {
+            let name = Path::new(&file.name).file_name();
+            let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            frames.push(Frame::unknown(&format!("[{}]", name.trim_matches(['[', ']']))));
+        }
+        (Some(index), frames)
+    }
+}
+
+impl Frame {
+    fn unknown(name: &str) -> Frame {
+        let name = name.to_owned();
+        Frame { system_name: name.clone(), name, file: String::new(), line: 0 }
+    }
+}
+
+fn frames(loader: &Loader, probe: u64) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    if let Ok(mut found) = loader.find_frames(probe) {
+        while let Ok(Some(frame)) = found.next() {
+            let name =
+                |name: Result<Cow<'_, str>, _>| name.map(Cow::into_owned).unwrap_or_default();
+            let function = frame.function.as_ref();
+            let place = frame.location.as_ref();
+            frames.push(Frame {
+                name: function.map(|it| name(it.demangle())).unwrap_or_default(),
+                system_name: function.map(|it| name(it.raw_name())).unwrap_or_default(),
+                file: place.and_then(|it| it.file).unwrap_or_default().to_owned(),
+                line: place.and_then(|it| it.line).unwrap_or(0),
+            });
+        }
+    }
+    // The function that was not inlined is a symbol as well, whose name is whole even where debug
+    // information is down to lines and has short names or none.
+    if frames.last().is_none_or(|frame| !frame.name.contains("::"))
+        && let Some(symbol) = loader.find_symbol(probe)
+    {
+        let mut outermost = frames.pop().unwrap_or_else(|| Frame::unknown(""));
+        outermost.name = addr2line::demangle_auto(symbol.into(), None).into_owned();
+        symbol.clone_into(&mut outermost.system_name);
+        frames.push(outermost);
+    }
+    frames.retain(|frame| !frame.name.is_empty());
+    frames
+}
+
+/// The debug information of a file: in the file that was split off, if there is one and it is of
+/// this very build, otherwise its own.
+fn load(file: &MappedFile) -> Option<Loader> {
+    if file.path.as_os_str().is_empty() {
+        return None;
+    }
+    let split = split_off(file).into_iter().find(|path| is_of_build(path, &file.build_id));
+    split.and_then(|path| Loader::new(path).ok()).or_else(|| Loader::new(&file.path).ok())
+}
+
+fn split_off(file: &MappedFile) -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    if let Some((folder, rest)) = file.build_id.split_at_checked(2).filter(|it| !it.1.is_empty()) {
+        places.push(Path::new(DEBUG_FOLDER).join(folder).join(format!("{rest}.debug")));
+        let path = Path::new(&file.name);
+        if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+            let name = format!("{}.debug", name.to_string_lossy());
+            places.push(folder.join(&name));
+            places.push(folder.join(".debug").join(name));
+        }
+    }
+    places
+}
+
+fn is_of_build(path: &Path, build_id: &str) -> bool {
+    let mut head = Vec::new();
+    let Ok(file) = File::open(path) else { return false };
+    let digits = build_id.as_bytes().chunks_exact(2);
+    let wanted: Option<Vec<u8>> =
+        digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
+    let Some(wanted) = wanted.filter(|it| !it.is_empty()) else { return false };
+    file.take(HEAD).read_to_end(&mut head).is_ok()
+        && head.windows(wanted.len()).any(|bytes| bytes == wanted)
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::Symbols;
+    use crate::machine::mapped_files;
+
+    #[inline(never)]
+    fn known_function() -> u32 {
+        std::hint::black_box(line!())
+    }
+
+    #[test]
+    fn addresses_have_names_files_and_lines() {
+        let line = known_function();
+        let mut symbols = Symbols::new(mapped_files());
+        let (file, frames) = symbols.resolve(known_function as *const () as u64);
+        assert!(file.is_some());
+        let frame = frames.last().unwrap();
+        assert!(frame.name.ends_with("symbols::tests::known_function"), "{frame:?}");
+        assert!(frame.file.ends_with("symbols.rs") && line.abs_diff(frame.line) < 3, "{frame:?}");
+    }
+
+    #[test]
+    fn functions_of_libraries_have_names_and_nothing_is_ever_nameless() {
+        let mut symbols = Symbols::new(mapped_files());
+        let (_, frames) = symbols.resolve(libc::getpid as *const () as u64);
+        assert!(frames[0].name.contains("getpid") || frames[0].name.starts_with('['), "{frames:?}");
+        let (file, frames) = symbols.resolve(8);
+        assert_eq!((file, frames[0].name.as_str()), (None, "[unknown]"));
+    }
+}
