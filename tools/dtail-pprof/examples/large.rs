@@ -39,8 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut stack: Vec<u32> = (0..20).map(|_| random.u32(..60_000)).collect();
     for _ in 0..megabytes * 31_000 {
         // The leaf is first, and what changes is near it.
-        for at in 0..random.usize(1..20) {
-            stack[at] = random.u32(..60_000).min(random.u32(..60_000)).min(random.u32(..60_000));
+        let changed = random.usize(1..20);
+        for place in &mut stack[..changed] {
+            *place = random.u32(..60_000).min(random.u32(..60_000)).min(random.u32(..60_000));
         }
         let count = random.i64(1..9);
         let values = vec![count, count * 10_000_000];
