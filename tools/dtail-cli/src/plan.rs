@@ -68,7 +68,7 @@ impl Plan {
         let explains = typed.query.as_ref().is_some_and(|args| args.explain);
         let request = form.ask(request);
         let args = &typed.common.remote;
-        let settings = settings(&config, args.user.as_deref(), strict, query.is_some())?;
+        let settings = settings(&config, args.user.as_deref(), strict, query.as_ref())?;
         let remote = hosts::is_remote(args)
             .then(|| hosts::remote(typed.tool, args, &config, query.as_ref(), strict))
             .transpose()?;
@@ -201,7 +201,7 @@ fn settings(
     config: &Config,
     user: Option<&str>,
     strict: bool,
-    has_query: bool,
+    query: Option<&Query>,
 ) -> Result<Settings, String> {
     let max_line_length = match environment::is_test_mode() {
         true => TEST_MODE_MAX_LINE_LENGTH,
@@ -209,8 +209,7 @@ fn settings(
     };
     let default_log_format = config.mapreduce_log_format.clone().filter(|name| !name.is_empty());
     Ok(Settings {
-        // Only queries ask for them, and to find the zone takes longer than to search a small file.
-        host: if has_query { host_facts() } else { HostFacts::default() },
+        host: query.map_or_else(HostFacts::default, host_facts),
         max_line_length,
         default_log_format: default_log_format.unwrap_or_else(|| "default".to_owned()),
         user_formats: UserFormats::new(config.log_formats.iter().cloned()),
@@ -222,13 +221,14 @@ fn settings(
     })
 }
 
-fn host_facts() -> HostFacts {
-    let zone = LocalZone::current();
-    HostFacts {
-        hostname: HostName::current().full,
-        timezone: zone.abbreviation,
-        timeoffset: zone.offset,
+fn host_facts(query: &Query) -> HostFacts {
+    let hostname = HostName::current().full;
+    // To find the zone takes longer than to aggregate a small file.
+    if !query.names_time_zone() {
+        return HostFacts { hostname, ..HostFacts::default() };
     }
+    let zone = LocalZone::current();
+    HostFacts { hostname, timezone: zone.abbreviation, timeoffset: zone.offset }
 }
 
 /// What the configuration's rules for this machine permit the user to read.

@@ -266,6 +266,11 @@ impl Query {
         self.outfile.as_ref()
     }
 
+    /// Whether it may ask for the time zone, which takes some time to find.
+    pub fn names_time_zone(&self) -> bool {
+        self.text.contains("$timezone") || self.text.contains("$timeoffset")
+    }
+
     /// What is odd about the query though it can run: words that mean nothing, unknown variables.
     /// One line each, without prefix. `default_format` is the configured log format.
     pub fn warnings(&self, default_format: &str) -> Vec<String> {
