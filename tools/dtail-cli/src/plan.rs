@@ -73,7 +73,7 @@ impl Plan {
             .then(|| hosts::remote(typed.tool, args, &config, query.as_ref(), strict))
             .transpose()?;
         if let Some(query) = &query {
-            warnings.extend(query.warnings(&settings.default_log_format));
+            warnings.extend(query.warnings(&settings.default_log_format, &settings.user_formats));
         }
         let host = HostName::current().short;
         let palette = is_coloured(&typed.common, &config).then(|| {

@@ -20,7 +20,7 @@ pub fn queries(data: &[u8]) {
             return;
         }
     };
-    query.warnings("default");
+    query.warnings("default", &UserFormats::default());
     query.beyond_dtail();
     let Ok(format) = LogFormat::choose(&query, "generickv", &UserFormats::default()) else {
         return;

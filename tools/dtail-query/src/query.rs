@@ -4,7 +4,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use crate::{
-    beyond_dtail, explanation,
+    UserFormats, beyond_dtail, explanation,
     expression::{Condition, Expression},
     format::LogFormat,
     function::Function,
@@ -272,9 +272,10 @@ impl Query {
     }
 
     /// What is odd about the query though it can run: words that mean nothing, unknown variables.
-    /// One line each, without prefix. `default_format` is the configured log format.
-    pub fn warnings(&self, default_format: &str) -> Vec<String> {
-        warnings::of_query(self, default_format)
+    /// One line each, without prefix. `default_format` is the configured log format; a format that
+    /// is neither built in nor one of `user_formats` may be known to the hosts that are asked.
+    pub fn warnings(&self, default_format: &str, user_formats: &UserFormats) -> Vec<String> {
+        warnings::of_query(self, default_format, user_formats)
     }
 
     /// What of a query DTail 4.1 does not know: the first thing, as messages name it. Log formats

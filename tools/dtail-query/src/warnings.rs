@@ -9,9 +9,13 @@ use crate::{
 };
 
 /// One line each, without prefix.
-pub(crate) fn of_query(query: &Query, default_format: &str) -> Vec<String> {
+pub(crate) fn of_query(
+    query: &Query,
+    default_format: &str,
+    user_formats: &UserFormats,
+) -> Vec<String> {
     let mut warnings = query.oddities.clone();
-    let Ok(format) = LogFormat::choose(query, default_format, &UserFormats::default()) else {
+    let Ok(format) = LogFormat::choose(query, default_format, user_formats) else {
         return warnings;
     };
     let variables: HashSet<&str> =

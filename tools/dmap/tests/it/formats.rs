@@ -98,6 +98,10 @@ fn the_configuration_may_name_formats_of_its_own() {
     let query = "select who,sum(ms) group by who logformat mine";
     let finished = dmap(&scratch, &["-cfg=c.json", query, "a.log"]).run();
     finished.exits(0).must(finished.stdout_text().contains("ann | 7.000000"), "the sum");
+    let query = "select $who logformat mine";
+    let finished = dmap(&scratch, &["-cfg=c.json", query, "a.log"]).run();
+    let warned = finished.stderr_text().contains("$who is not a known variable for log format");
+    finished.exits(0).must(warned, "a hint");
     let finished = dmap(&scratch, &["-cfg=c.json", "select a logformat bad", "a.log"]).run();
     finished
         .exits(2)

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use crate::{
-    Query,
+    Query, UserFormats,
     expression::Expression,
     query::{Aggregate, AssignedValue, Output},
     random::Random,
@@ -63,7 +63,8 @@ fn shown(text: &str) -> String {
     lines.extend(query.limit().map(|it| format!("limit {it}")));
     lines.extend(query.outfile().map(|it| format!("{it:?}")));
     lines.extend(query.log_format().map(|it| format!("logformat {it:?}")));
-    lines.extend(query.warnings("default").iter().map(|it| format!("warning: {it}")));
+    let warnings = query.warnings("default", &UserFormats::default());
+    lines.extend(warnings.iter().map(|it| format!("warning: {it}")));
     lines.join("\n")
 }
 
