@@ -69,12 +69,11 @@ impl Aggregator {
     #[expect(clippy::needless_pass_by_value, reason = "an aggregator outlives what it is made of")]
     pub fn new(query: Arc<Query>, format: LogFormat, host: HostFacts, strict: bool) -> Aggregator {
         let (plan, fields) = Plan::new(&query, &format, &host, strict);
-        let columns = query.cell_kinds();
         Aggregator {
             format,
             strict,
             table: line_filter(&query).map(|it| Finder::new(&it).into_owned()),
-            groups: Groups::with_columns(columns, strict),
+            groups: Groups::of_query(&query, strict),
             complaints: Complaints::new(fields.count()),
             batch: Batch::default(),
             key: GroupKey::default(),
@@ -94,7 +93,7 @@ impl Aggregator {
             strict: self.strict,
             query: Arc::clone(&self.query),
             table: self.table.clone(),
-            groups: Groups::with_columns(self.query.cell_kinds(), self.strict),
+            groups: self.groups.another(),
             complaints: Complaints::new(self.fields.count()),
             fields: self.fields.clone(),
             batch: Batch::default(),
@@ -223,13 +222,13 @@ impl Aggregator {
         let Aggregator { plan, fields, groups, key, .. } = self;
         let group = match plan.group[..] {
             // A lone value is the key, there is no need to copy it.
-            [slot] => groups.add_sample_of(fields.get(slot, line).unwrap_or_default()),
+            [slot] => groups.group_of(fields.get(slot, line).unwrap_or_default()),
             _ => {
                 key.clear();
                 for &slot in &plan.group {
                     key.push(fields.get(slot, line).unwrap_or_default());
                 }
-                groups.add_sample(key)
+                groups.group(key)
             }
         };
         self.batch.end_line(group);

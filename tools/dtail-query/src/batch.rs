@@ -48,6 +48,7 @@ impl Batch {
     /// Adds all lines to their groups.
     pub(crate) fn add_up(&mut self, plan: &Plan, groups: &mut Groups) {
         let Batch { groups: lines, numbers } = self;
+        groups.add_samples(lines.iter().copied());
         let count = plan.numbers.len();
         let of = |index: usize| numbers.iter().skip(index).step_by(count.max(1)).copied();
         for (column, input) in plan.columns.iter().enumerate() {

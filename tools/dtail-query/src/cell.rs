@@ -224,20 +224,8 @@ impl Cell {
         }
     }
 
-    /// Before DTail sends a part, extremes it has not seen become 0 and count as seen.
-    pub(crate) fn settle_extremes(&mut self) {
-        if let Cell::Min(extreme @ None) | Cell::Max(extreme @ None) = self {
-            *extreme = Some(0.0);
-        }
-    }
-
-    /// What the cell has come to, as a number; 0 for texts and where nothing was seen. `samples`:
-    /// the lines of the group, by which DTail divides averages.
-    pub(crate) fn number(&self, samples: u64, strict: bool) -> f64 {
-        self.known_number(samples, strict).unwrap_or(0.0)
-    }
-
-    /// The same, but nothing for texts and where nothing was seen.
+    /// What the cell has come to, as a number; nothing for texts and where nothing was seen.
+    /// `samples`: the lines of the group, by which DTail divides averages.
     pub(crate) fn known_number(&self, samples: u64, strict: bool) -> Option<f64> {
         match self {
             Cell::Count(count) => Some(*count as f64),
@@ -307,7 +295,7 @@ fn merge_sums(sum: &mut ExactSum, later: &ExactSum, strict: bool) {
 /// The one of two numbers that is `wanted` (less or greater); NaN only if there is nothing else.
 /// A total order, so that it does not matter which came first.
 #[inline]
-fn extreme(known: Option<f64>, number: f64, wanted: Ordering) -> f64 {
+pub(crate) fn extreme(known: Option<f64>, number: f64, wanted: Ordering) -> f64 {
     match known {
         None => number,
         Some(known) if known.is_nan() => number,

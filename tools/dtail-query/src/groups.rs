@@ -2,6 +2,9 @@
 //!
 //! Never sees a line: the aggregator finds the group and hands its cells the values.
 
+mod blocks;
+mod column;
+mod keys;
 mod legacy;
 mod partial;
 #[cfg(test)]
@@ -9,54 +12,43 @@ mod tests;
 
 pub use partial::BadPartialResult;
 
-use std::{
-    cmp::Ordering,
-    hash::{BuildHasher, Hasher},
-};
-
-use hashbrown::{DefaultHashBuilder, HashTable};
+use std::{borrow::Cow, cmp::Ordering, collections::HashSet};
 
 use crate::{
-    cell::{Cell, Moment},
-    memory::heap_of,
+    cell::{Cell, Moment, Text},
     query::{Aggregation, Query},
     result,
-    same::same,
     table::ResultTable,
 };
+use blocks::{Blocks, Counts};
+use column::{Column, Unfit};
+use keys::Keys;
 
-/// Groups that are merged before their memory is given back.
-const MERGED_AT_ONCE: usize = 1 << 16;
+/// Bytes of a place in a key.
+const BOUND: usize = size_of::<usize>();
 
 /// A partial result: one entry per group key. Merging is exact, and its order does not matter:
 /// `first`, `last` and `len` go by the numbers of the blocks their values were in.
 #[derive(Debug, Clone, Default)]
 pub struct Groups {
     strict: bool,
-    columns: Vec<Aggregation>,
-    index: HashTable<usize>,
-    hasher: DefaultHashBuilder,
-    groups: Vec<Group>,
-    /// All keys, one after the other.
-    keys: Vec<u8>,
-    /// As many as there are columns for each group.
-    cells: Vec<Cell>,
-    /// Bytes that the cells hold elsewhere.
-    heap: usize,
+    keys: Keys,
+    /// How many places at the end of each key are not its text, see [`GroupKey`].
+    bounds: usize,
+    /// Groups of which the key is nothing but a text, though it should have bounds.
+    unclear: HashSet<usize>,
+    /// Lines of each group that gave at least one column something.
+    samples: Counts,
+    kinds: Vec<Aggregation>,
+    columns: Vec<Column>,
     /// Groups read from DTail, which does not say when anything was; they come one after another.
     arrivals: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Group {
-    /// A part of it, for the quick look.
-    hash: u32,
-    /// How many places at the end of the key are not its text, see [`GroupKey`].
-    bounds: u32,
-    key_start: usize,
-    key_end: usize,
-    /// Lines that gave at least one column something.
-    samples: u64,
+/// The columns of a group to which an increment is merged.
+struct Target {
+    group: usize,
+    column: usize,
 }
 
 /// The values of the group fields in a reusable buffer: the values joined by `,`, which is what
@@ -94,110 +86,101 @@ impl GroupKey {
     }
 }
 
-impl Group {
-    fn new(hash: u64, key_start: usize, key_end: usize, bounds: usize) -> Group {
-        let bounds = (bounds / size_of::<usize>()) as u32;
-        Group { hash: short(hash), bounds, key_start, key_end, samples: 0 }
-    }
-
-    /// Bytes at the end of the key that are not its text.
-    fn bounds(&self) -> usize {
-        self.bounds as usize * size_of::<usize>()
-    }
-}
-
-/// Bits of a hash that do not say where it is in the index.
-fn short(hash: u64) -> u32 {
-    (hash >> 25) as u32
-}
-
-#[inline]
-fn hash_of(hasher: &DefaultHashBuilder, key: &[u8]) -> u64 {
-    let mut hasher = hasher.build_hasher();
-    hasher.write(key);
-    hasher.finish()
-}
-
 impl Groups {
     /// No groups yet: something to merge increments into. `strict` as in `Aggregator::new`.
     pub fn new(strict: bool) -> Groups {
         Groups { strict, ..Groups::default() }
     }
 
-    pub(crate) fn with_columns(columns: Vec<Aggregation>, strict: bool) -> Groups {
-        Groups { strict, columns, ..Groups::default() }
+    /// No groups of this query.
+    pub(crate) fn of_query(query: &Query, strict: bool) -> Groups {
+        let kinds = query.cell_kinds();
+        let keys = query.key_columns(strict);
+        let columns = kinds.iter().zip(keys).map(|(kind, key)| Column::new(*kind, key)).collect();
+        let bounds = if strict { 0 } else { query.group_keys(strict).len().saturating_sub(1) };
+        Groups { strict, bounds, kinds, columns, ..Groups::default() }
     }
 
-    /// The group that a line belongs to; the line is counted as one of its samples.
-    pub(crate) fn add_sample(&mut self, key: &mut GroupKey) -> usize {
+    /// No groups of the same query, for lines that will be merged with these.
+    pub(crate) fn another(&self) -> Groups {
+        let columns = self.columns.iter().zip(&self.kinds);
+        Groups {
+            strict: self.strict,
+            keys: self.keys.another(),
+            bounds: self.bounds,
+            kinds: self.kinds.clone(),
+            columns: columns.map(|(column, kind)| column.another(*kind)).collect(),
+            ..Groups::default()
+        }
+    }
+
+    /// The group that a line belongs to.
+    pub(crate) fn group(&mut self, key: &mut GroupKey) -> usize {
         let bounds = key.finish(self.strict);
-        let group = self.find_or_insert(&key.bytes, bounds);
-        self.groups[group].samples += 1;
-        group
+        self.find_or_insert(&key.bytes, bounds)
     }
 
     /// The same for the value of the only group field.
     #[inline]
-    pub(crate) fn add_sample_of(&mut self, value: &[u8]) -> usize {
-        let group = self.find_or_insert(value, 0);
-        self.groups[group].samples += 1;
+    pub(crate) fn group_of(&mut self, value: &[u8]) -> usize {
+        let (group, is_new) = self.keys.find_or_insert(value);
+        if is_new {
+            self.begin();
+        }
         group
+    }
+
+    fn find_or_insert(&mut self, key: &[u8], bounds: usize) -> usize {
+        let (group, is_new) = self.keys.find_or_insert(key);
+        if is_new {
+            self.begin();
+            if bounds != self.bounds * BOUND {
+                self.unclear.insert(group);
+            }
+        }
+        group
+    }
+
+    /// A group is new.
+    fn begin(&mut self) {
+        self.samples.push_zero();
+        self.columns.iter_mut().for_each(Column::push_empty);
     }
 
     /// Takes in a value that is the same in all lines of a group, if it need not be known again.
     #[inline]
     pub(crate) fn touch_key(&mut self, group: usize, column: usize, moment: Moment) -> bool {
-        self.cells[group * self.columns.len() + column].touch(moment)
+        self.columns[column].touch_key(group, moment)
     }
 
     /// Takes in a value as it is.
     pub(crate) fn add_value(&mut self, group: usize, column: usize, value: &[u8], moment: Moment) {
-        let cell = &mut self.cells[group * self.columns.len() + column];
-        self.heap += cell.add_value(value, moment);
+        if !self.columns[column].add_value(group, value, moment) {
+            self.make_cells(column);
+            self.columns[column].add_value(group, value, moment);
+        }
+    }
+
+    /// Counts a line as a sample of each of these groups.
+    pub(crate) fn add_samples(&mut self, lines: impl Iterator<Item = usize>) {
+        lines.for_each(|group| self.samples.add_one(group));
     }
 
     /// Counts a line in each of these groups.
     pub(crate) fn count(&mut self, column: usize, lines: impl Iterator<Item = usize>) {
-        let width = self.columns.len();
-        for group in lines {
-            if let Cell::Count(count) = &mut self.cells[group * width + column] {
-                *count += 1;
-            }
-        }
+        self.columns[column].count(lines);
     }
 
     /// Takes in the numbers of lines for each of these groups.
     pub(crate) fn add_numbers(
         &mut self,
         column: usize,
-        lines: impl Iterator<Item = (usize, Option<f64>)>,
+        mut lines: impl Iterator<Item = (usize, Option<f64>)>,
     ) {
-        // What is asked here is not asked again for each line.
-        match self.columns[column] {
-            Aggregation::Avg => self.add_to(column, lines, |it| matches!(it, Cell::Avg { .. })),
-            Aggregation::Sum => self.add_to(column, lines, |it| matches!(it, Cell::Sum(_))),
-            Aggregation::Min => self.add_to(column, lines, |it| matches!(it, Cell::Min(_))),
-            Aggregation::Max => self.add_to(column, lines, |it| matches!(it, Cell::Max(_))),
-            _ => self.add_to(column, lines, |_| true),
-        }
-    }
-
-    #[inline]
-    fn add_to(
-        &mut self,
-        column: usize,
-        lines: impl Iterator<Item = (usize, Option<f64>)>,
-        is_right: impl Fn(&Cell) -> bool,
-    ) {
-        let Groups { strict, columns, cells, heap, .. } = self;
-        let width = columns.len();
-        for (group, number) in lines {
-            let cell = &mut cells[group * width + column];
-            if let Some(number) = number
-                && is_right(cell)
-            {
-                *heap += cell.add_number(number, *strict);
-            }
+        if let Some((group, number)) = self.columns[column].add_numbers(&mut lines, self.strict) {
+            self.make_cells(column);
+            let mut rest = std::iter::once((group, Some(number))).chain(lines);
+            self.columns[column].add_numbers(&mut rest, self.strict);
         }
     }
 
@@ -207,67 +190,77 @@ impl Groups {
         column: usize,
         lines: impl Iterator<Item = (usize, (Option<f64>, Option<f64>))>,
     ) {
-        let width = self.columns.len();
         for (group, amount_and_time) in lines {
             if let (Some(amount), Some(time)) = amount_and_time {
-                self.heap += self.cells[group * width + column].add_at(amount, time);
+                self.columns[column].add_at(group, amount, time);
             }
         }
     }
 
-    #[inline]
-    fn find_or_insert(&mut self, key: &[u8], bounds: usize) -> usize {
-        let hash = hash_of(&self.hasher, key);
-        let Groups { groups, keys, index, hasher, .. } = self;
-        let is_same = |&group: &usize| {
-            let group = &groups[group];
-            group.hash == short(hash) && same(&keys[group.key_start..group.key_end], key)
-        };
-        if let Some(group) = index.find(hash, is_same) {
-            return *group;
+    /// Makes cells of a column, which can be anything.
+    #[cold]
+    fn make_cells(&mut self, column: usize) {
+        let mut cells = Blocks::default();
+        (0..self.len()).for_each(|group| cells.push(self.cell(group, column).into_owned()));
+        self.columns[column] = Column::Cells(self.kinds[column], cells, 0);
+        if let Column::Cells(_, cells, heap) = &mut self.columns[column] {
+            *heap = cells.iter().map(Cell::heap).sum();
         }
-        let key_start = keys.len();
-        keys.extend_from_slice(key);
-        groups.push(Group::new(hash, key_start, keys.len(), bounds));
-        index.insert_unique(hash, groups.len() - 1, |&group| {
-            let group = &groups[group];
-            hash_of(hasher, &keys[group.key_start..group.key_end])
-        });
-        self.cells.extend(self.columns.iter().map(|column| Cell::new(*column)));
-        self.groups.len() - 1
     }
 
     /// All groups so far; what stays behind is empty and has the same columns.
     pub(crate) fn take(&mut self) -> Groups {
-        let empty = Groups::with_columns(self.columns.clone(), self.strict);
+        let empty = self.another();
         let mut taken = std::mem::replace(self, empty);
         if taken.strict {
-            taken.cells.iter_mut().for_each(Cell::settle_extremes);
+            taken.columns.iter_mut().for_each(Column::settle_extremes);
         }
         taken
     }
 
     /// Adds what was aggregated since.
     pub fn merge(&mut self, mut increment: Groups) {
-        if self.groups.is_empty() {
+        if self.is_empty() {
             *self = increment;
             return;
         }
-        increment.index = HashTable::new();
-        let width = increment.columns.len();
+        increment.keys.forget_index();
+        let mut ours = Vec::new();
         // From the end, so that memory can be given back while ours grows.
-        while let Some(group) = increment.groups.pop() {
-            let left = increment.groups.len();
-            let key = &increment.keys[group.key_start..group.key_end];
-            // As many cells as the increment has columns, which are the same query's.
-            let later = increment.cells.drain(left * width..);
-            self.merge_group(key, group.bounds(), group.samples, later);
-            if left.is_multiple_of(MERGED_AT_ONCE) {
-                increment.groups.shrink_to_fit();
-                increment.cells.shrink_to_fit();
-                increment.keys.truncate(group.key_start);
-                increment.keys.shrink_to_fit();
+        while let Some(theirs) = increment.keys.last_block() {
+            let Groups { keys, samples, columns, unclear, .. } = self;
+            keys.join(&increment.keys, theirs.clone(), &mut ours, |our, their| {
+                samples.push_zero();
+                columns.iter_mut().for_each(Column::push_empty);
+                if increment.unclear.contains(&their) {
+                    unclear.insert(our);
+                }
+            });
+            for (their, &our) in theirs.clone().zip(&ours) {
+                samples.add(our, increment.samples.get(their));
             }
+            for column in 0..self.columns.len() {
+                self.merge_column(column, &mut increment, theirs.start, &ours);
+            }
+            increment.keys.pop_block();
+            increment.samples.pop_block();
+            increment.columns.iter_mut().for_each(|column| column.pop_block(theirs.start));
+        }
+    }
+
+    /// Adds the last block of one column.
+    fn merge_column(
+        &mut self,
+        column: usize,
+        increment: &mut Groups,
+        first: usize,
+        ours: &[usize],
+    ) {
+        let later = &mut increment.columns[column];
+        let merged = self.columns[column].merge_block(later, first, ours, self.strict);
+        for (their, &group) in (first..).zip(ours).skip(merged) {
+            let cell = increment.cell(their, column).into_owned();
+            self.merge_cell(&Target { group, column }, cell);
         }
     }
 
@@ -279,34 +272,44 @@ impl Groups {
         samples: u64,
         later: impl Iterator<Item = Cell>,
     ) {
-        let known = self.find_or_insert(key, bounds);
-        let Groups { groups, cells, heap, columns, strict, .. } = self;
-        groups[known].samples = groups[known].samples.saturating_add(samples);
-        let known_cells = &mut cells[known * columns.len()..][..columns.len()];
-        for (cell, later) in known_cells.iter_mut().zip(later) {
-            let before = cell.heap();
-            cell.merge(later, *strict);
-            *heap = (*heap + cell.heap()).saturating_sub(before);
+        let group = self.find_or_insert(key, bounds);
+        self.samples.add(group, samples);
+        // As many cells as there are columns, which are the same query's.
+        for (column, cell) in later.enumerate().take(self.columns.len()) {
+            self.merge_cell(&Target { group, column }, cell);
+        }
+    }
+
+    fn merge_cell(&mut self, target: &Target, cell: Cell) {
+        let Target { group, column } = *target;
+        let key = match &self.columns[column] {
+            Column::Keys(field, _) => self.field(group, *field),
+            _ => None,
+        };
+        // A copy, which the decoder of partial results needs for short texts only.
+        let key = key.map(<[u8]>::to_vec);
+        let merged = self.columns[column].merge_cell(group, cell, key.as_deref(), self.strict);
+        if let Err(Unfit(cell)) = merged {
+            self.make_cells(column);
+            let merged = self.columns[column].merge_cell(group, cell, None, self.strict);
+            debug_assert!(merged.is_ok(), "cells take every cell");
         }
     }
 
     /// Bytes held: not less than half of what it really is, and found out at once.
     pub fn memory(&self) -> usize {
-        self.index.allocation_size()
-            + heap_of(self.groups.capacity() * size_of::<Group>())
-            + heap_of(self.keys.capacity())
-            + heap_of(self.cells.capacity() * size_of::<Cell>())
-            + self.heap
+        let columns: usize = self.columns.iter().map(Column::memory).sum();
+        self.keys.memory() + self.samples.memory() + columns
     }
 
     /// Whether there is no group at all.
     pub fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.len() == 0
     }
 
     /// Number of groups.
     pub fn len(&self) -> usize {
-        self.groups.len()
+        self.keys.len()
     }
 
     /// The result as titles and sorted rows. `query` is the one that was aggregated by.
@@ -318,27 +321,71 @@ impl Groups {
         self.strict
     }
 
-    pub(crate) fn cell(&self, group: usize, column: usize) -> &Cell {
-        &self.cells[group * self.columns.len() + column]
+    /// The text of a key and what of it is bounds.
+    fn parts(&self, group: usize) -> (&[u8], &[u8]) {
+        let key = self.keys.get(group);
+        let is_unclear = !self.unclear.is_empty() && self.unclear.contains(&group);
+        let bounds = if is_unclear { 0 } else { self.bounds * BOUND };
+        key.split_at(key.len() - bounds)
+    }
+
+    /// The text of a key, in which its fields are joined by commas.
+    pub(crate) fn key_text(&self, group: usize) -> &[u8] {
+        self.parts(group).0
+    }
+
+    /// One of the fields that make the key. None: it cannot be told.
+    fn field(&self, group: usize, field: usize) -> Option<&[u8]> {
+        let (text, bounds) = self.parts(group);
+        let (bounds, _) = bounds.as_chunks::<BOUND>();
+        if bounds.len() < self.bounds {
+            return None;
+        }
+        let bound = |index: usize| bounds.get(index).map(|it| usize::from_le_bytes(*it));
+        let start = if field == 0 { 0 } else { bound(field - 1)? + 1 };
+        text.get(start..bound(field).unwrap_or(text.len()))
+    }
+
+    pub(crate) fn cell(&self, group: usize, column: usize) -> Cow<'_, Cell> {
+        match &self.columns[column] {
+            Column::Cells(_, cells, _) => Cow::Borrowed(&cells[group]),
+            Column::Keys(..) => {
+                let text = self.shared_text(group, column).flatten();
+                Cow::Owned(Cell::Last(text.map(Text::new), 0))
+            }
+            other => {
+                let kind = self.kinds[column];
+                Cow::Owned(other.cell(group, kind).unwrap_or_else(|| Cell::new(kind)))
+            }
+        }
+    }
+
+    /// Of a column that says a field of the key: that field, if any line had it.
+    pub(crate) fn shared_text(&self, group: usize, column: usize) -> Option<Option<&[u8]>> {
+        let Column::Keys(field, seen) = &self.columns[column] else { return None };
+        Some(self.field(group, *field).filter(|_| seen[group]))
+    }
+
+    /// Whether a column's values are those of DTail that are no numbers.
+    pub(crate) fn is_text(&self, column: usize) -> bool {
+        self.kinds[column] == Aggregation::Last
     }
 
     /// What one aggregate of one group has come to, as a number.
     pub(crate) fn number(&self, group: usize, column: usize) -> f64 {
-        self.cell(group, column).number(self.groups[group].samples, self.strict)
+        self.known_number(group, column).unwrap_or(0.0)
     }
 
     /// The same, but nothing for texts and where there was no value.
     pub(crate) fn known_number(&self, group: usize, column: usize) -> Option<f64> {
-        self.cell(group, column).known_number(self.groups[group].samples, self.strict)
+        if let Column::Keys(..) = &self.columns[column] {
+            return None;
+        }
+        self.cell(group, column).known_number(self.samples.get(group), self.strict)
     }
 
     /// The order of two groups by their keys.
     pub(crate) fn compare_keys(&self, left: usize, right: usize) -> Ordering {
-        let parts = |group: usize| {
-            let group = &self.groups[group];
-            self.keys[group.key_start..group.key_end]
-                .split_at(group.key_end - group.key_start - group.bounds())
-        };
-        parts(left).cmp(&parts(right))
+        self.parts(left).cmp(&self.parts(right))
     }
 }

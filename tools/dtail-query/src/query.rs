@@ -304,6 +304,14 @@ impl Query {
         first.into_iter().collect()
     }
 
+    /// Which of [`Query::group_keys`] an aggregate says again, for each of them: all lines of a group
+    /// have the same. DTail takes groups together whose values only look the same when joined.
+    pub(crate) fn key_columns(&self, strict: bool) -> Vec<Option<usize>> {
+        let keys = if strict { Vec::new() } else { self.group_keys(strict) };
+        let place = |aggregate: &Aggregate| keys.iter().position(|key| **key == aggregate.input);
+        self.aggregates.iter().map(place).collect()
+    }
+
     /// What the aggregate that is an output, or the first one in it, is collected from.
     pub(crate) fn input_of(&self, output: &Output) -> Option<&Expression<String>> {
         let mut first = None;

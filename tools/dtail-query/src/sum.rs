@@ -55,6 +55,17 @@ impl ExactSum {
         is_exact
     }
 
+    /// Adds a term to a sum of one float that is not finite, or becomes so.
+    #[cold]
+    pub(crate) fn add_bare(&mut self, term: f64) -> bool {
+        let sum = self.high + term;
+        let is_bare = !sum.is_finite() && self.rest().is_empty();
+        if is_bare {
+            self.high = sum;
+        }
+        is_bare
+    }
+
     pub(crate) fn add(&mut self, term: f64) {
         let (sum, error) = two_sum(self.high, term);
         if !sum.is_finite() {

@@ -3,7 +3,7 @@
 
 use memchr::memmem;
 
-use super::{BadPartialResult, Group, GroupKey, Groups};
+use super::{BadPartialResult, GroupKey, Groups};
 use crate::{
     cell::{Cell, Text},
     number,
@@ -27,26 +27,27 @@ impl Groups {
             return;
         }
         let mut data = Vec::new();
-        for (index, group) in self.groups.iter().enumerate() {
+        for group in 0..self.len() {
             data.clear();
-            self.write_legacy_group(query, index, group, &mut data);
+            self.write_legacy_group(query, group, &mut data);
             emit(&data);
         }
     }
 
-    fn write_legacy_group(&self, query: &Query, index: usize, group: &Group, data: &mut Vec<u8>) {
-        let key = &self.keys[group.key_start..group.key_end - group.bounds()];
-        put(data, &[key, END, group.samples.to_string().as_bytes(), END]);
-        let columns = || query.selections.iter().zip(&self.cells[index * self.columns.len()..]);
-        for (column, cell) in columns() {
+    fn write_legacy_group(&self, query: &Query, group: usize, data: &mut Vec<u8>) {
+        let samples = self.samples.get(group).to_string();
+        put(data, &[self.key_text(group), END, samples.as_bytes(), END]);
+        let cells = (0..self.columns.len()).map(|column| self.cell(group, column));
+        let columns: Vec<_> = query.selections.iter().zip(cells).collect();
+        for (column, cell) in &columns {
             if let Some(number) = legacy_number(cell) {
                 put(data, &[column.title.as_bytes(), IS, number.as_bytes(), END]);
             }
         }
         // A length is said as a number and by the value itself, of which DTail's client takes the
         // length again. The value is not known any more, but anything as long will do.
-        for (column, cell) in columns() {
-            match cell {
+        for (column, cell) in &columns {
+            match &**cell {
                 Cell::Last(Some(last), _) => put(data, &[column.title.as_bytes(), IS, last, END]),
                 Cell::Len(Some(length), _) => {
                     put(data, &[column.title.as_bytes(), IS]);
@@ -64,8 +65,8 @@ impl Groups {
         if query.beyond_dtail().is_some() {
             return Err(BadPartialResult { reason: "it is of a query that DTail does not know" });
         }
-        if self.groups.is_empty() {
-            self.columns = query.cell_kinds();
+        if self.kinds.is_empty() {
+            *self = Groups { arrivals: self.arrivals, ..Groups::of_query(query, self.strict) };
         }
         self.arrivals += 1;
         let arrival = self.arrivals;
@@ -87,7 +88,7 @@ impl Groups {
             }
         }
         let cells: Result<Vec<Cell>, BadPartialResult> = self
-            .columns
+            .kinds
             .iter()
             .zip(values)
             .map(|(column, value)| {

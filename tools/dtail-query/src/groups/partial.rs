@@ -8,7 +8,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::{Group, Groups};
+use super::{BOUND, Groups};
 use crate::{
     cell::{Bins, Cell, Histogram, Moments, Rate, Sketch, Text, TextSet},
     query::{Aggregation, Query},
@@ -46,13 +46,13 @@ impl Groups {
         max_bytes: usize,
         emit: &mut dyn FnMut(Vec<u8>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let header = header(&self.columns, self.strict);
+        let header = header(&self.kinds, self.strict);
         let mut piece = Vec::new();
-        for (index, group) in self.groups.iter().enumerate() {
+        for group in 0..self.len() {
             if piece.is_empty() {
                 piece.extend_from_slice(&header);
             }
-            self.encode_group(index, group, &mut piece);
+            self.encode_group(group, &mut piece);
             if piece.len() >= max_bytes {
                 emit(std::mem::take(&mut piece))?;
                 piece.reserve(max_bytes.min(1 << 20));
@@ -66,20 +66,18 @@ impl Groups {
         header(&query.cell_kinds(), strict)
     }
 
-    fn encode_group(&self, index: usize, group: &Group, out: &mut Vec<u8>) {
-        let key = &self.keys[group.key_start..group.key_end];
-        let (text, bounds) = key.split_at(key.len() - group.bounds());
-        let (bounds, _) = bounds.as_chunks::<{ size_of::<usize>() }>();
+    fn encode_group(&self, group: usize, out: &mut Vec<u8>) {
+        let (text, bounds) = self.parts(group);
+        let (bounds, _) = bounds.as_chunks::<BOUND>();
         put_length(text.len(), out);
         put_length(bounds.len(), out);
         out.extend_from_slice(text);
         for bound in bounds {
             put_length(usize::from_le_bytes(*bound), out);
         }
-        out.extend_from_slice(&group.samples.to_le_bytes());
-        let width = self.columns.len();
-        for cell in &self.cells[index * width..][..width] {
-            encode_cell(cell, out);
+        out.extend_from_slice(&self.samples.get(group).to_le_bytes());
+        for column in 0..self.columns.len() {
+            encode_cell(&self.cell(group, column), out);
         }
     }
 
@@ -90,17 +88,15 @@ impl Groups {
             bytes.strip_prefix(header(&columns, strict).as_slice()).ok_or(BadPartialResult {
                 reason: "it is of another query, or of another version of DTail",
             })?;
-        let bounds = query.group_keys(strict).len().saturating_sub(1);
-        let bounds = if strict { 0 } else { bounds };
-        let mut groups = Groups::with_columns(columns, strict);
+        let mut groups = Groups::of_query(query, strict);
         let mut fields = Fields { rest };
         let mut key = Vec::new();
         let mut cells = Vec::new();
         while !fields.rest.is_empty() {
             key.clear();
-            let key_bounds = fields.key(bounds, &mut key)?;
+            let key_bounds = fields.key(groups.bounds, &mut key)?;
             let samples = fields.number()?;
-            for column in &groups.columns {
+            for column in &columns {
                 cells.push(fields.cell(*column)?);
             }
             groups.merge_group(&key, key_bounds, samples, cells.drain(..));

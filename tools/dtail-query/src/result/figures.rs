@@ -53,10 +53,8 @@ impl Figures {
         let number = || groups.number(group, column);
         match self {
             Figures::Plain => groups.known_number(group, column),
-            Figures::NeverMissing => match groups.cell(group, column) {
-                Cell::Last(..) => None,
-                _ => Some(number()),
-            },
+            Figures::NeverMissing if groups.is_text(column) => None,
+            Figures::NeverMissing => Some(number()),
             Figures::ShareOf(total) if *total == 0.0 => Some(0.0),
             Figures::ShareOf(total) => Some(100.0 * number() / total),
             Figures::RankAmong(ranked) => {
@@ -75,8 +73,11 @@ impl Figures {
         column: usize,
         write: &mut dyn FnMut(&[u8]),
     ) -> bool {
-        let cell = groups.cell(group, column);
-        match cell {
+        if let Some(text) = groups.shared_text(group, column) {
+            text.into_iter().for_each(write);
+            return text.is_some();
+        }
+        match &*groups.cell(group, column) {
             Cell::Last(text, _) | Cell::First(text, _) => match text {
                 Some(text) => write(text),
                 None => return false,
@@ -110,7 +111,14 @@ impl Figures {
         column: usize,
         table: &mut ResultTable,
     ) {
-        match groups.cell(group, column) {
+        if let Some(text) = groups.shared_text(group, column) {
+            match text {
+                Some(text) => table.push_cell(|cell| cell.extend_from_slice(text)),
+                None => table.push_missing(),
+            }
+            return;
+        }
+        match &*groups.cell(group, column) {
             Cell::Last(None, _) | Cell::First(None, _) | Cell::Histogram(None, _) => {
                 table.push_missing();
             }

@@ -68,9 +68,9 @@ fn assert_same(left: &Groups, right: &Groups, query: &Query) {
 /// By key: each cell as text and bits, and last of all the samples.
 fn contents(groups: &Groups) -> BTreeMap<Vec<u8>, Vec<(Vec<u8>, u64)>> {
     let width = groups.columns.len();
-    let contents = groups.groups.iter().enumerate().map(|(index, group)| {
+    let contents = (0..groups.len()).map(|index| {
         let cells = (0..width).map(|column| {
-            let text = match groups.cell(index, column) {
+            let text = match &*groups.cell(index, column) {
                 Cell::Last(Some(last), _) => last.to_vec(),
                 Cell::First(Some(first), moment) => [&first[..], &moment.to_le_bytes()].concat(),
                 Cell::First(None, _) | Cell::Last(None, _) | Cell::Min(None) | Cell::Max(None) => {
@@ -80,8 +80,8 @@ fn contents(groups: &Groups) -> BTreeMap<Vec<u8>, Vec<(Vec<u8>, u64)>> {
             };
             (text, groups.number(index, column).to_bits())
         });
-        let key = groups.keys[group.key_start..group.key_end].to_vec();
-        (key, cells.chain([(Vec::new(), group.samples)]).collect())
+        let key = groups.keys.get(index).to_vec();
+        (key, cells.chain([(Vec::new(), groups.samples.get(index))]).collect())
     });
     contents.collect()
 }
