@@ -371,6 +371,12 @@ impl Groups {
         self.kinds[column] == Aggregation::Last
     }
 
+    /// What has come to a group in a column that counts lines.
+    pub(crate) fn count_of(&self, group: usize, column: usize) -> Option<u64> {
+        let Column::Counts(counts) = &self.columns[column] else { return None };
+        Some(counts.get(group))
+    }
+
     /// What one aggregate of one group has come to, as a number.
     pub(crate) fn number(&self, group: usize, column: usize) -> f64 {
         self.known_number(group, column).unwrap_or(0.0)
@@ -378,8 +384,11 @@ impl Groups {
 
     /// The same, but nothing for texts and where there was no value.
     pub(crate) fn known_number(&self, group: usize, column: usize) -> Option<f64> {
-        if let Column::Keys(..) = &self.columns[column] {
-            return None;
+        match &self.columns[column] {
+            Column::Keys(..) => return None,
+            // Most that rows are ordered by.
+            Column::Sums(sums) => return Some(sums[group]),
+            _ => {}
         }
         self.cell(group, column).known_number(self.samples.get(group), self.strict)
     }

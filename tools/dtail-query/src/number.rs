@@ -197,6 +197,15 @@ pub(crate) fn write(number: f64, w: &mut impl Write) -> io::Result<()> {
     }
 }
 
+/// How many bytes [`write`] writes, if that is quick to tell.
+pub(crate) fn width(number: f64) -> Option<usize> {
+    let is_quick = number.trunc() == number && number.abs() < LARGEST_QUICK && number != 0.0;
+    is_quick.then(|| {
+        let digits = (number.abs() as u64).checked_ilog10().map_or(1, |it| it as usize + 1);
+        usize::from(number < 0.0) + digits + ".000000".len()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
@@ -342,8 +351,11 @@ mod tests {
         let shown = |number| {
             let mut text = Vec::new();
             write(number, &mut text).unwrap();
+            assert!(width(number).is_none_or(|width| width == text.len()), "{number}");
             String::from_utf8(text).unwrap()
         };
+        assert_eq!(shown(10.0), "10.000000");
+        assert_eq!(shown(-9.0), "-9.000000");
         assert_eq!(shown(11.628_141), "11.628141");
         assert_eq!(shown(-0.0), "-0.000000");
         assert_eq!(shown(0.007_812_5), "0.007812");

@@ -1,6 +1,7 @@
 //! From groups to rows: what each cell says, which rows there are, and in which order they come.
 
 mod figures;
+mod ranking;
 
 use std::cmp::Ordering;
 
@@ -16,18 +17,18 @@ use crate::{
     table::{ResultTable, Title},
 };
 use figures::Figures;
+use ranking::Ranking;
 
 pub(crate) fn table(groups: &Groups, query: &Query) -> ResultTable {
     let mut rows = Rows::new(groups, query);
     let order = rows.order(query);
     let titles = titles(query, groups.is_strict());
     let mut table = ResultTable::new(query.text(), titles, query.limit(), groups.is_strict());
-    for (row, &group) in order.iter().enumerate() {
+    table.hide_rows(rows.count - order.len(), std::mem::take(&mut rows.widths));
+    table.reserve(order.len());
+    for group in order {
         for selection in &query.selections {
             rows.push(group, &selection.value, &mut table);
-        }
-        if query.limit().is_some_and(|limit| row >= limit) {
-            table.hide_row();
         }
     }
     table
@@ -65,6 +66,12 @@ struct Rows<'a> {
     fields: Fields,
     work: Work,
     complaints: Complaints,
+    /// Groups that are rows.
+    count: usize,
+    /// Of each column the widest cell in all of them, if not all are shown.
+    widths: Vec<usize>,
+    /// One row.
+    row: ResultTable,
 }
 
 impl<'a> Rows<'a> {
@@ -80,7 +87,16 @@ impl<'a> Rows<'a> {
             fields.add_anonymous();
         }
         let complaints = Complaints::new(fields.count());
-        Rows { groups, figures: figures.collect(), fields, work: Work::default(), complaints }
+        Rows {
+            groups,
+            figures: figures.collect(),
+            fields,
+            work: Work::default(),
+            complaints,
+            count: 0,
+            widths: vec![0; query.selections.len()],
+            row: ResultTable::default(),
+        }
     }
 
     /// Puts what the leaves of a tree have come to into the fields.
@@ -132,56 +148,87 @@ impl<'a> Rows<'a> {
     }
 
     /// The groups that `having` lets through, in the order of their rows: as the query says, then
-    /// by key. Those beyond the limit are in no order.
+    /// by key. Those beyond the limit are measured only.
     fn order(&mut self, query: &Query) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.groups.len()).collect();
-        if let Some(having) = &query.having {
-            let mut leaves = Vec::new();
-            having.each_leaf(&mut |index| leaves.push(*index));
-            order.retain(|&group| {
-                self.read(group, &leaves);
-                filter::truth(having, &mut self.evaluation()) == Some(true)
-            });
-        }
         let groups = self.groups;
-        let shown = query.limit().unwrap_or(usize::MAX);
         match query.orders.as_slice() {
-            [] => sort(&mut order, shown, |left, right| groups.compare_keys(left, right)),
-            [Order { is_ascending, value: Output::Aggregate(index), by_text: false, .. }] => {
-                // Adding 0 makes -0 the same as 0.
-                let mut numbers = vec![0.0; groups.len()];
-                for &group in &order {
-                    numbers[group] = self.figures[*index].number(groups, group, *index) + 0.0;
-                }
-                sort(&mut order, shown, |left, right| {
-                    let by_number = numbers[left].total_cmp(&numbers[right]);
-                    directed(by_number, *is_ascending)
-                        .then_with(|| groups.compare_keys(left, right))
-                });
-            }
-            orders => {
-                let keys = self.keys(orders, &order);
-                sort(&mut order, shown, |left, right| {
-                    let by_keys = keys[left].iter().zip(&keys[right]).zip(orders);
+            [] => self.ranked(
+                query,
+                |rows, group| first_bytes(rows.groups.key_text(group)),
+                |left, right| left.0.cmp(&right.0).then_with(|| groups.compare_keys(left.1, right.1)),
+            ),
+            [Order { is_ascending, value: Output::Aggregate(index), by_text: false, .. }] => self
+                .ranked(
+                    query,
+                    // Adding 0 makes -0 the same as 0.
+                    |rows, group| rows.figures[*index].number(groups, group, *index) + 0.0,
+                    |left, right| {
+                        directed(left.0.total_cmp(&right.0), *is_ascending)
+                            .then_with(|| groups.compare_keys(left.1, right.1))
+                    },
+                ),
+            orders => self.ranked(
+                query,
+                |rows, group| orders.iter().map(|order| rows.key(order, group)).collect::<Vec<_>>(),
+                |left, right| {
+                    let by_keys = left.0.iter().zip(&right.0).zip(orders);
                     by_keys
                         .map(|((left, right), order)| {
                             directed(left.compare(right), order.is_ascending)
                         })
                         .find(|it| *it != Ordering::Equal)
-                        .unwrap_or_else(|| groups.compare_keys(left, right))
-                });
-            }
+                        .unwrap_or_else(|| groups.compare_keys(left.1, right.1))
+                },
+            ),
         }
-        order
     }
 
-    /// For each group what it is ordered by; nothing for those that are not shown.
-    fn keys(&mut self, orders: &[Order], shown: &[usize]) -> Vec<Vec<SortKey>> {
-        let mut keys = vec![Vec::new(); self.groups.len()];
-        for &group in shown {
-            keys[group] = orders.iter().map(|order| self.key(order, group)).collect();
+    fn ranked<K>(
+        &mut self,
+        query: &Query,
+        mut key: impl FnMut(&mut Self, usize) -> K,
+        compare: impl Fn(&(K, usize), &(K, usize)) -> Ordering,
+    ) -> Vec<usize> {
+        let all = self.groups.len();
+        let wanted = query.limit().unwrap_or(usize::MAX);
+        let mut ranking = Ranking::new(wanted, all, compare);
+        let mut leaves = Vec::new();
+        if let Some(having) = &query.having {
+            having.each_leaf(&mut |index| leaves.push(*index));
         }
-        keys
+        for group in 0..all {
+            if let Some(having) = &query.having {
+                self.read(group, &leaves);
+                if filter::truth(having, &mut self.evaluation()) != Some(true) {
+                    continue;
+                }
+            }
+            self.count += 1;
+            if wanted < all {
+                self.measure(group, query);
+            }
+            let key = key(self, group);
+            ranking.offer(key, group);
+        }
+        ranking.finish()
+    }
+
+    /// Looks how wide the cells of a row are.
+    fn measure(&mut self, group: usize, query: &Query) {
+        for (column, selection) in query.selections.iter().enumerate() {
+            let width = match &selection.value {
+                Output::Aggregate(index) => self.figures[*index].width(self.groups, group, *index),
+                Output::Computed(_) => None,
+            };
+            let width = width.unwrap_or_else(|| {
+                let mut row = std::mem::take(&mut self.row);
+                self.push(group, &selection.value, &mut row);
+                let width = row.clear_cells();
+                self.row = row;
+                width
+            });
+            self.widths[column] = self.widths[column].max(width);
+        }
     }
 
     fn key(&mut self, order: &Order, group: usize) -> SortKey {
@@ -214,12 +261,13 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Sorts what is shown.
-fn sort(order: &mut [usize], shown: usize, compare: impl Fn(usize, usize) -> Ordering) {
-    let compare = |left: &usize, right: &usize| compare(*left, *right);
-    let sorted =
-        if shown < order.len() { order.select_nth_unstable_by(shown, compare).0 } else { order };
-    sorted.sort_unstable_by(compare);
+/// The first bytes of a text, as a number that is ordered as they are. Texts of which they are the
+/// same need not be the same.
+fn first_bytes(text: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let length = text.len().min(first.len());
+    first[..length].copy_from_slice(&text[..length]);
+    u64::from_be_bytes(first)
 }
 
 fn directed(order: Ordering, is_ascending: bool) -> Ordering {

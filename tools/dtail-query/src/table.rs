@@ -106,18 +106,26 @@ impl ResultTable {
         ResultTable { query, titles, limit, strict, text, ends, kinds, hidden, hidden_widths }
     }
 
-    /// The row that was pushed last is beyond the limit.
-    pub(crate) fn hide_row(&mut self) {
-        let first = self.ends.len() - self.titles.len();
-        let start = if first == 0 { 0 } else { self.ends[first - 1] };
-        let mut from = start;
-        for (width, end) in self.hidden_widths.iter_mut().zip(self.ends.drain(first..)) {
-            *width = (end - from).max(*width);
-            from = end;
-        }
-        self.text.truncate(start);
-        self.kinds.truncate(first);
-        self.hidden += 1;
+    /// So many rows are beyond the limit; of each column the widest cell in them.
+    pub(crate) fn hide_rows(&mut self, rows: usize, widths: Vec<usize>) {
+        self.hidden = rows;
+        self.hidden_widths = widths;
+    }
+
+    /// So many rows will be pushed.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        let cells = rows.saturating_mul(self.titles.len());
+        self.ends.reserve_exact(cells);
+        self.kinds.reserve_exact(cells);
+    }
+
+    /// Forgets all cells. Returns how long they were together.
+    pub(crate) fn clear_cells(&mut self) -> usize {
+        let length = self.text.len();
+        self.text.clear();
+        self.ends.clear();
+        self.kinds.clear();
+        length
     }
 
     /// Appends the next cell of the last row, or the first of a new one: a text.

@@ -103,6 +103,21 @@ impl Figures {
         true
     }
 
+    /// How wide the cell of a column is that is this aggregate, if that is known without writing
+    /// it.
+    pub(super) fn width(&self, groups: &Groups, group: usize, column: usize) -> Option<usize> {
+        if let Some(text) = groups.shared_text(group, column) {
+            return Some(text.map_or(0, <[u8]>::len));
+        }
+        if let Some(count) = groups.count_of(group, column) {
+            return Some(digits(count));
+        }
+        if groups.is_text(column) {
+            return None;
+        }
+        number::width(self.known_number(groups, group, column)?)
+    }
+
     /// Appends the cell of a column that is this aggregate.
     pub(super) fn push(
         &self,
@@ -141,6 +156,10 @@ impl Figures {
             },
         }
     }
+}
+
+fn digits(count: u64) -> usize {
+    count.checked_ilog10().map_or(1, |it| it as usize + 1)
 }
 
 /// At most six decimals, like all numbers of results, but none that say nothing.
