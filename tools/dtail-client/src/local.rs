@@ -48,6 +48,7 @@ impl Prepared {
         let query = request.query.as_deref().map(Query::parse).transpose();
         let query = query.map_err(RequestError::Query)?;
         let reports = query.map(|query| Reports::new(query, mode, policy, strict));
+        let settings = Settings { final_only: policy != ReportPolicy::Interim, ..settings };
         Ok(Prepared { session: Session::new(request, settings)?, reports })
     }
 }

@@ -97,6 +97,7 @@ pub fn start_local(
     let query = request.query.as_deref().map(Query::parse).transpose();
     let query = query.map_err(|err| StartError::Request(RequestError::Query(err)))?;
     let reports = query.map(|query| Reports::new(query, mode, policy, strict));
+    let settings = Settings { final_only: policy != ReportPolicy::Interim, ..settings };
     let session = Session::new(request, settings).map_err(StartError::Request)?;
     start(cancel, move |cancel, sender| {
         let summary = run_session(session, reports, cancel, sender);

@@ -122,6 +122,11 @@ impl Aggregator {
         if self.format.has_header() {
             self.plan.reader.next(&mut Marks::of(header), &mut self.fields);
         }
+        self.knows_columns()
+    }
+
+    /// Whether lines can be read: the header of their source was, if it needs one.
+    pub fn knows_columns(&self) -> bool {
         self.plan.reader.knows_columns()
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Fields {
     initial: Vec<Span>,
     constants: Vec<u8>,
     scratch: Vec<u8>,
+    /// Others than readers put values into slots that readers fill.
+    pub(crate) are_set: bool,
 }
 
 impl Fields {
@@ -84,7 +86,21 @@ impl Fields {
     /// Forgets the values of the line before.
     #[inline]
     pub(crate) fn begin_line(&mut self) {
-        self.spans.copy_from_slice(&self.initial);
+        // For the few fields of most queries a call costs more than what it does.
+        match (&mut self.spans[..], &self.initial[..]) {
+            ([one], [first]) => *one = *first,
+            ([one, two], [first, second]) => (*one, *two) = (*first, *second),
+            ([one, two, three], [first, second, third]) => {
+                (*one, *two, *three) = (*first, *second, *third);
+            }
+            (spans, initial) => spans.copy_from_slice(initial),
+        }
+        self.scratch.clear();
+    }
+
+    /// Forgets what was computed from the line before. The reader replaces all else.
+    #[inline]
+    pub(crate) fn begin_alike_line(&mut self) {
         self.scratch.clear();
     }
 
@@ -96,6 +112,11 @@ impl Fields {
     #[inline]
     pub(crate) fn put(&mut self, slot: Slot, span: Span) {
         self.spans[slot] = span;
+    }
+
+    /// The slot has what every line has that does not have its own.
+    pub(crate) fn put_initial(&mut self, slot: Slot) {
+        self.spans[slot] = self.initial[slot];
     }
 
     pub(crate) fn span(&self, slot: Slot) -> Span {

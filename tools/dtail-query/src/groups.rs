@@ -163,7 +163,7 @@ impl Groups {
 
     /// Counts a line as a sample of each of these groups.
     pub(crate) fn add_samples(&mut self, lines: impl Iterator<Item = usize>) {
-        lines.for_each(|group| self.samples.add_one(group));
+        self.samples.add_ones(lines);
     }
 
     /// Counts a line in each of these groups.

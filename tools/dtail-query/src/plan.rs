@@ -69,15 +69,30 @@ impl Plan {
             .collect();
         let assignments =
             query.assignments.iter().map(|it| planner.assignment(it, strict)).collect();
-        let mut columns: Vec<Input> =
-            query.aggregates.iter().map(|it| planner.column(it)).collect();
+        let is_set = |name: &str| query.assignments.iter().any(|it| it.variable == name);
+        let mut columns: Vec<Input> = query
+            .aggregates
+            .iter()
+            .map(|it| match &it.input {
+                // What is only counted need not be found.
+                Expression::Field(name)
+                    if it.aggregation == Aggregation::Count
+                        && matches!(name.as_str(), "*" | "$line")
+                        && !is_set(name) =>
+                {
+                    Input::EveryLine
+                }
+                _ => planner.column(it),
+            })
+            .collect();
         let group: Vec<Slot> =
             query.group_keys(strict).into_iter().map(|it| planner.value(it)).collect();
         let Planner { mut fields, texts, numbers, .. } = planner;
+        fields.are_set = !query.assignments.is_empty();
         let reader = Reader::new(format, host, strict, &mut fields);
         let is_always_there = |slot: Slot| {
             let is_set = query.assignments.iter().any(|it| fields.slot_is(slot, &it.variable));
-            (fields.is_constant(slot) || fields.slot_is(slot, "$line")) && !is_set
+            fields.is_constant(slot) && !is_set
         };
         for (column, aggregate) in columns.iter_mut().zip(&query.aggregates) {
             let Input::Value(slot) = *column else { continue };

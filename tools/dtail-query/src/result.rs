@@ -155,7 +155,9 @@ impl<'a> Rows<'a> {
             [] => self.ranked(
                 query,
                 |rows, group| first_bytes(rows.groups.key_text(group)),
-                |left, right| left.0.cmp(&right.0).then_with(|| groups.compare_keys(left.1, right.1)),
+                |left, right| {
+                    left.0.cmp(&right.0).then_with(|| groups.compare_keys(left.1, right.1))
+                },
             ),
             [Order { is_ascending, value: Output::Aggregate(index), by_text: false, .. }] => self
                 .ranked(

@@ -27,6 +27,8 @@ pub(crate) struct Aggregation {
     blocks: u64,
     interval: Duration,
     due: Instant,
+    /// Increments are wanted before the end.
+    is_interim: bool,
     /// A log format that does not exist, which DTail replaces by `generic`.
     replaced_format: Option<String>,
 }
@@ -68,6 +70,7 @@ impl Aggregation {
             blocks: 0,
             interval,
             due: Instant::now() + first,
+            is_interim: request.mode == Mode::Tail || !settings.final_only,
             replaced_format,
         })
     }
@@ -137,7 +140,7 @@ impl Aggregation {
     /// Puts an increment out if an interval is over.
     pub(crate) fn tick(&mut self, outlet: &mut Outlet<'_>) {
         let now = Instant::now();
-        if now >= self.due {
+        if self.is_interim && now >= self.due {
             self.due += self.interval;
             if self.due <= now {
                 self.due = now + self.interval;

@@ -43,6 +43,8 @@ pub struct Settings {
     pub journalctl: PathBuf,
     /// The receiver takes [`crate::Output::File`].
     pub passes_files: bool,
+    /// Nobody looks at what a one-shot query has come to before its end.
+    pub final_only: bool,
     /// Most threads that search for one request; 0 means as many as there are processors.
     pub threads: usize,
 }
@@ -63,6 +65,7 @@ impl Default for Settings {
             log: None,
             journalctl: PathBuf::from("journalctl"),
             passes_files: false,
+            final_only: false,
             threads: 0,
         }
     }
@@ -83,6 +86,7 @@ impl fmt::Debug for Settings {
             .field("remote", &self.remote)
             .field("journalctl", &self.journalctl)
             .field("passes_files", &self.passes_files)
+            .field("final_only", &self.final_only)
             .field("threads", &self.threads)
             .finish_non_exhaustive()
     }

@@ -128,11 +128,12 @@ impl Share {
             Beginning::Later(None) | Beginning::Continued => {}
         }
         self.aggregator.begin_block(sequence);
-        if self.at_header
+        // Blank lines may precede it.
+        while self.at_header
             && let Some(header) = lines(block).next()
         {
-            self.at_header = false;
             self.aggregator.line(header);
+            self.at_header = !self.aggregator.knows_columns();
             block = &block[(header.len() + 1).min(block.len())..];
         }
         self.lines += self.sieve.sift(block, &mut self.aggregator);

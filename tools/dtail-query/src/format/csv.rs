@@ -3,6 +3,8 @@
 //! DTail knows no quotes; unless it is to be copied exactly, fields may be quoted as RFC 4180 says,
 //! within one line.
 
+use std::collections::HashSet;
+
 use memchr::{memchr, memchr_iter};
 
 use super::marks::{Marks, without_return};
@@ -18,14 +20,24 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(super) struct CsvReader {
     /// Where each column goes, if it is needed.
     columns: Vec<Option<Slot>>,
+    /// The columns that are needed: how many are between it and the one before, and where it goes.
+    needed: Vec<(usize, Slot)>,
+    /// Columns behind the last one that is needed.
+    rest: usize,
+    /// Nobody else puts values into slots.
+    is_alone: bool,
+    /// Each line replaces what the line before has put into slots.
+    replaces: bool,
     has_header: bool,
     /// As DTail: no quotes, and an empty line is a record.
     strict: bool,
 }
 
 impl CsvReader {
-    pub(super) fn new(strict: bool) -> CsvReader {
-        CsvReader { columns: Vec::new(), has_header: false, strict }
+    pub(super) fn new(strict: bool, fields: &Fields) -> CsvReader {
+        let is_alone = !fields.are_set && fields.slot(b"$line").is_none();
+        let (columns, needed) = (Vec::new(), Vec::new());
+        CsvReader { columns, needed, rest: 0, is_alone, replaces: false, has_header: false, strict }
     }
 
     pub(super) fn has_header(&self) -> bool {
@@ -40,37 +52,81 @@ impl CsvReader {
     #[inline]
     pub(super) fn read(&mut self, marks: &mut Marks<'_>, fields: &mut Fields) -> (usize, Outcome) {
         if !self.has_header || self.strict {
+            fields.begin_line();
             return self.read_whole(marks, fields);
+        }
+        if self.replaces {
+            fields.begin_alike_line();
+        } else {
+            fields.begin_line();
         }
         let mut start = 0;
         let mut quick = marks.clone();
-        for column in &self.columns {
+        for (index, &(between, slot)) in self.needed.iter().enumerate() {
+            for _ in 0..between {
+                let (at, mark) = quick.next(MARKS);
+                if mark != b',' {
+                    *marks = quick;
+                    return self.end_early(index, (at, mark), marks, fields);
+                }
+                start = at + 1;
+            }
             let (at, mark) = quick.next(MARKS);
             match mark {
-                b',' => {
-                    if let Some(slot) = *column {
-                        fields.put(slot, Span::Line(start, at));
-                    }
-                    start = at + 1;
-                }
+                b',' => fields.put(slot, Span::Line(start, at)),
                 b'\n' => {
                     *marks = quick;
-                    let end = without_return(marks.rest(), at);
-                    if let Some(slot) = *column {
-                        fields.put(slot, Span::Line(start, end));
-                    }
-                    return (at, if end == 0 { Outcome::Nothing } else { Outcome::Record });
+                    fields.put(slot, Span::Line(start, without_return(marks.rest(), at)));
+                    return self.end_early(index + 1, (at, mark), marks, fields);
                 }
                 _ => {
                     *marks = quick;
-                    let newline = marks.newline(MARKS);
-                    let line = &marks.rest()[..without_return(marks.rest(), newline)];
-                    return (newline, self.read_quoted(line, fields));
+                    return self.end_early(index, (at, mark), marks, fields);
                 }
+            }
+            start = at + 1;
+        }
+        // As many ends as there are columns left, at most.
+        for _ in 0..self.rest {
+            let (at, mark) = quick.next(MARKS);
+            if mark != b',' {
+                *marks = quick;
+                return self.end_early(self.needed.len(), (at, mark), marks, fields);
             }
         }
         *marks = quick;
         (marks.newline(MARKS), Outcome::Misfit(Misfit::ManyColumns))
+    }
+
+    /// A line of which only the first fields that are needed were found before this mark, which is
+    /// no comma.
+    #[inline]
+    fn end_early(
+        &self,
+        found: usize,
+        (at, mark): (usize, u8),
+        marks: &mut Marks<'_>,
+        fields: &mut Fields,
+    ) -> (usize, Outcome) {
+        if mark != b'\n' {
+            return self.end_quoted(marks, fields);
+        }
+        if self.replaces {
+            for &(_, slot) in self.needed.get(found..).unwrap_or_default() {
+                fields.put_initial(slot);
+            }
+        }
+        let is_empty = at == 0 || at == 1 && marks.rest()[0] == b'\r';
+        (at, if is_empty { Outcome::Nothing } else { Outcome::Record })
+    }
+
+    /// A line with a quote.
+    #[inline(never)]
+    fn end_quoted(&self, marks: &mut Marks<'_>, fields: &mut Fields) -> (usize, Outcome) {
+        fields.begin_line();
+        let newline = marks.newline(MARKS);
+        let line = &marks.rest()[..without_return(marks.rest(), newline)];
+        (newline, self.read_quoted(line, fields))
     }
 
     /// Reads headers, and lines as DTail does.
@@ -139,6 +195,22 @@ impl CsvReader {
             }
         }
         self.has_header = true;
+        self.needed.clear();
+        self.rest = 0;
+        for column in &self.columns {
+            match column {
+                Some(slot) => {
+                    self.needed.push((self.rest, *slot));
+                    self.rest = 0;
+                }
+                None => self.rest += 1,
+            }
+        }
+        // Of two columns of one name, a line may have the first only.
+        let slots: HashSet<Slot> = self.needed.iter().map(|(_, slot)| *slot).collect();
+        self.replaces = self.is_alone && slots.len() == self.needed.len();
+        // What lines of the source before had is not there any more.
+        fields.begin_line();
         Outcome::Nothing
     }
 }

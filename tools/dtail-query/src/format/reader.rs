@@ -46,7 +46,7 @@ impl Reader {
             LogFormat::Default => Layout::Default(default::DefaultReader::new(strict, fields)),
             LogFormat::Generic => Layout::Generic,
             LogFormat::GenericKv => Layout::KeyValue(key_value::Keys::new(strict)),
-            LogFormat::Csv => Layout::Csv(csv::CsvReader::new(strict)),
+            LogFormat::Csv => Layout::Csv(csv::CsvReader::new(strict, fields)),
             LogFormat::Json => Layout::Json(json::JsonReader::new(fields)),
             LogFormat::Logfmt => Layout::Logfmt(logfmt::LogfmtReader::new(fields)),
             LogFormat::Common => Layout::Access(access::AccessReader::new(false, fields)),
@@ -82,13 +82,16 @@ impl Reader {
         marks: &mut Marks<'a>,
         fields: &mut Fields,
     ) -> (&'a [u8], Outcome) {
-        fields.begin_line();
-        let (newline, outcome) = match &mut self.layout {
-            Layout::Default(default) => default.read(marks, fields),
-            Layout::KeyValue(keys) => (keys.read(marks, 0, fields).0, Outcome::Record),
-            Layout::Csv(csv) => csv.read(marks, fields),
-            Layout::Json(json) => json.read(marks, fields),
-            _ => self.read_whole(marks, fields),
+        let (newline, outcome) = if let Layout::Csv(csv) = &mut self.layout {
+            csv.read(marks, fields)
+        } else {
+            fields.begin_line();
+            match &mut self.layout {
+                Layout::Default(default) => default.read(marks, fields),
+                Layout::KeyValue(keys) => (keys.read(marks, 0, fields).0, Outcome::Record),
+                Layout::Json(json) => json.read(marks, fields),
+                _ => self.read_whole(marks, fields),
+            }
         };
         let line = marks.end_line(newline);
         if let Some(slot) = self.whole_line

@@ -222,6 +222,37 @@ fn csv_fields_may_be_quoted() {
     );
 }
 
+/// The quick way for what is needed of a line says what the slow one says, which resets all fields
+/// before each line: `$line` makes it do so.
+#[test]
+fn csv_fields_are_those_of_their_own_line() {
+    let mut random = crate::random::Random::new(41);
+    for _ in 0..300 {
+        let headers = ["a,b,c\n", "b,x,a\r\n", "x,y,z\n", "a,a\n", "\"a\",c\n", "c,x,b,x,a,x,x\n"];
+        let mut text = String::new();
+        for _ in 0..1 + random.below(3) {
+            text.push_str("--- source\n");
+            text.push_str(headers[random.below(headers.len())]);
+            for _ in 0..random.below(12) {
+                let fields: Vec<&str> = (0..random.below(8))
+                    .map(|_| {
+                        ["1", "", "22", "\"3\"", "\"4,\"\"\"", "x\"y", "\"open"][random.below(7)]
+                    })
+                    .collect();
+                text.push_str(&fields.join(","));
+                text.push_str(["\n", "\r\n"][random.below(2)]);
+            }
+        }
+        let run = |by: &str| {
+            let query =
+                format!("select a,b,count(c),len(b),count(*) group by a,b{by} logformat csv");
+            crate::fixture::run(&query, false, text.as_bytes())
+        };
+        let (quick, slow) = (run(""), run(",substr($line,1,0)"));
+        assert_eq!(quick, slow, "{text:?}");
+    }
+}
+
 #[test]
 fn dtails_csv_knows_neither_quotes_nor_carriage_returns() {
     check_strict(

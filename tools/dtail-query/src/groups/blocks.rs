@@ -52,6 +52,20 @@ impl<T> Blocks<T> {
         self.blocks.iter_mut().flatten()
     }
 
+    /// Changes many entries, which are in one block if there are few groups.
+    #[inline]
+    pub(super) fn change<X>(
+        &mut self,
+        changes: impl Iterator<Item = (usize, X)>,
+        mut change: impl FnMut(&mut T, X),
+    ) {
+        if let [block] = &mut self.blocks[..] {
+            changes.for_each(|(index, by)| change(&mut block[index], by));
+        } else {
+            changes.for_each(|(index, by)| change(&mut self[index], by));
+        }
+    }
+
     /// Where the entries of the last block are.
     pub(super) fn last_block(&self) -> Option<Range<usize>> {
         let first = self.blocks.len().checked_sub(1)? * BLOCK;
@@ -107,6 +121,23 @@ impl Counts {
         match low.checked_add(1) {
             Some(sum) => *low = sum,
             None => self.carry(index, 1),
+        }
+    }
+
+    /// Adds one to each of these.
+    #[inline]
+    pub(super) fn add_ones(&mut self, indices: impl Iterator<Item = usize>) {
+        let mut carried = Vec::new();
+        self.low.change(indices.map(|index| (index, index)), |low, index| {
+            let (sum, is_carried) = low.overflowing_add(1);
+            *low = sum;
+            if is_carried {
+                carried.push(index);
+            }
+        });
+        for index in carried {
+            let high = self.high.entry(index).or_default();
+            *high = high.saturating_add(1 << 32);
         }
     }
 
@@ -174,13 +205,15 @@ mod tests {
         counts.push_zero();
         counts.push_zero();
         counts.add(0, u64::from(u32::MAX));
-        counts.add_one(0);
-        counts.add_one(0);
+        counts.add_ones([0, 0].into_iter());
         assert_eq!((counts.get(0), counts.get(1)), (1 << 32 | 1, 0));
         counts.add(1, 5 << 32);
         counts.add(1, u64::from(u32::MAX));
         counts.add_one(1);
         assert_eq!(counts.get(1), 6 << 32);
+        counts.add(0, (1 << 32) - 2);
+        counts.add_ones([0].into_iter());
+        assert_eq!(counts.get(0), 2 << 32);
         counts.add(1, u64::MAX);
         assert_eq!(counts.get(1), u64::MAX);
         counts.add_one(1);

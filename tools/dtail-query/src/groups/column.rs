@@ -118,14 +118,10 @@ impl Column {
                 }
             }
             Column::Extremes(wanted, extremes) if *wanted == Ordering::Less => {
-                for (group, number) in lines {
-                    reach(&mut extremes[group], number, Ordering::Less);
-                }
+                extremes.change(lines, |it, number| reach(it, number, Ordering::Less));
             }
             Column::Extremes(_, extremes) => {
-                for (group, number) in lines {
-                    reach(&mut extremes[group], number, Ordering::Greater);
-                }
+                extremes.change(lines, |it, number| reach(it, number, Ordering::Greater));
             }
             Column::Cells(Aggregation::Avg, cells, heap) => {
                 for (group, number) in lines {
@@ -149,7 +145,7 @@ impl Column {
     /// Counts a line in each of these groups.
     pub(super) fn count(&mut self, lines: impl Iterator<Item = usize>) {
         if let Column::Counts(counts) = self {
-            lines.for_each(|group| counts.add_one(group));
+            counts.add_ones(lines);
         }
     }
 

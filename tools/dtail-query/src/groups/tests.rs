@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::{Cell, Column, Groups};
-use crate::{fixture, random::Random};
+use crate::{Query, fixture, random::Random};
 
 /// Of a part without the field, DTail takes 0 as its extreme.
 #[test]
@@ -168,6 +168,54 @@ fn a_result_depends_on_the_lines_and_their_blocks_only() {
         }
         assert_eq!(fixture::csv(&merged, &query), expected, "{blocks:?}");
     }
+}
+
+/// More groups than a block has, sums that no float says in some of them only, and parts that know
+/// each other's groups or not.
+#[test]
+fn many_groups_are_the_same_however_they_were_split() {
+    const QUERY: &str = "select k,count($line),sum(x),avg(x),min(x),max(x),last(y) group by k \
+                         order by k asc logformat generickv";
+    let mut random = Random::new(29);
+    let groups = 2 * super::blocks::BLOCK + 100;
+    let mut lines: Vec<String> = (0..groups).map(|it| format!("k={it}|x={}|y=1", it % 9)).collect();
+    for _ in 0..5000 {
+        let x = ["0.1", "7", "1e20", "inf", "-3"][random.below(5)];
+        lines.push(format!("k={}|x={x}", random.below(groups)));
+    }
+    lines.push("x=5".to_owned());
+    let (query, mut whole) = fixture::aggregator(QUERY, false);
+    lines.iter().for_each(|line| _ = whole.lines(line.as_bytes()));
+    let whole = whole.take();
+    assert_eq!(whole.len(), groups + 1);
+    let expected = fixture::csv(&whole, &query);
+    for round in 0..3 {
+        let (_, first) = fixture::aggregator(QUERY, false);
+        // Of one family, which hash alike, or strangers.
+        let mut threads = [first.clone_empty(), first.clone_empty(), first];
+        if round == 0 {
+            threads = threads.map(|_| fixture::aggregator(QUERY, false).1);
+        }
+        for line in &lines {
+            threads[random.below(3)].line(line.as_bytes());
+        }
+        let mut merged = Groups::new(false);
+        let before: usize = threads.iter().map(crate::Aggregator::memory).sum();
+        threads.iter_mut().for_each(|thread| merged.merge(thread.take()));
+        assert_eq!(fixture::csv(&merged, &query), expected, "round {round}");
+        assert!(merged.memory() < 2 * before);
+        assert!(threads.iter().all(|thread| thread.memory() == 0));
+    }
+    // What a row says need not be written to know how wide it is.
+    let limited = Query::parse(&QUERY.replace("asc", "asc limit 3")).unwrap();
+    let (mut all, mut few) = (Vec::new(), Vec::new());
+    let style = crate::TableStyle::default();
+    whole.table(&query).write_text(&style, &mut all).unwrap();
+    whole.table(&limited).write_text(&style, &mut few).unwrap();
+    let rows = |text: &[u8]| -> Vec<String> {
+        String::from_utf8_lossy(text).lines().skip(1).take(5).map(str::to_owned).collect()
+    };
+    assert_eq!(rows(&few), rows(&all));
 }
 
 #[test]

@@ -61,8 +61,7 @@ mod tests {
     fn the_first_of_a_sorted_list_come_out_whatever_the_limit() {
         let mut random = Random::new(31);
         for _ in 0..60 {
-            let offers: Vec<usize> =
-                (0..random.below(6000)).map(|_| random.below(3000)).collect();
+            let offers: Vec<usize> = (0..random.below(6000)).map(|_| random.below(3000)).collect();
             for wanted in [0, 1, 10, 1500, 5999, usize::MAX] {
                 let compare = |left: &(usize, usize), right: &(usize, usize)| left.cmp(right);
                 let mut ranking = Ranking::new(wanted, offers.len(), compare);

@@ -87,6 +87,21 @@ fn a_header_may_come_late() {
     }
 }
 
+/// Blocks are searched for the query's table, which the header has nothing of.
+#[test]
+fn a_late_header_is_found_whatever_lines_are_wanted() {
+    let header = "id,k,note\n";
+    let text: String = (0..40).map(|id| format!("{id},k{},|MAPREDUCE:T|\n", id % 2)).collect();
+    let scene = Scene::new(&[("a.csv", &format!("\n\r\n{header}{text}"))]);
+    let query = "from T select k,count(id),max(id) group by k logformat csv";
+    let (result, said) = with_threads(&scene, query, &["a.csv"]);
+    assert_eq!(
+        result,
+        "k,count(id),max(id)\nk0,20,38.000000\nk1,20,39.000000\n1 files, 40 lines\n"
+    );
+    assert_eq!(said, "");
+}
+
 #[test]
 fn complaints_and_literals_are_those_of_one_thread() {
     let mut text = String::new();
