@@ -226,7 +226,7 @@ fn csv_fields_may_be_quoted() {
 /// before each line: `$line` makes it do so.
 #[test]
 fn csv_fields_are_those_of_their_own_line() {
-    let mut random = crate::random::Random::new(41);
+    let mut random = Random::new(41);
     for _ in 0..300 {
         let headers = ["a,b,c\n", "b,x,a\r\n", "x,y,z\n", "a,a\n", "\"a\",c\n", "c,x,b,x,a,x,x\n"];
         let mut text = String::new();
@@ -245,10 +245,10 @@ fn csv_fields_are_those_of_their_own_line() {
         }
         let run = |by: &str| {
             let query =
-                format!("select a,b,count(c),len(b),count(*) group by a,b{by} logformat csv");
-            crate::fixture::run(&query, false, text.as_bytes())
+                format!("select a,b,count(c),len(b),count(*) {by} group by a,b logformat csv");
+            fixture::run(&query, false, text.as_bytes())
         };
-        let (quick, slow) = (run(""), run(",substr($line,1,0)"));
+        let (quick, slow) = (run(""), run(" where $line ne \"none\""));
         assert_eq!(quick, slow, "{text:?}");
     }
 }

@@ -72,7 +72,7 @@ impl Keys {
     #[inline]
     pub(super) fn get(&self, group: usize) -> &[u8] {
         let end = self.places[group].end();
-        let start = if group % BLOCK == 0 { 0 } else { self.places[group - 1].end() };
+        let start = if group.is_multiple_of(BLOCK) { 0 } else { self.places[group - 1].end() };
         &self.texts[group / BLOCK][start..end]
     }
 
@@ -97,7 +97,7 @@ impl Keys {
 
     fn insert(&mut self, key: &[u8], hash: u32) -> usize {
         let group = self.places.len();
-        if group % BLOCK == 0 {
+        if group.is_multiple_of(BLOCK) {
             // The next keys are as long as those before, roughly.
             let mut length = 0;
             if let Some(full) = self.texts.last_mut() {
