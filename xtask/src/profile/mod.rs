@@ -9,7 +9,7 @@ pub(crate) mod fit;
 pub(crate) mod manifest;
 pub(crate) mod matching;
 pub(crate) mod merge;
-mod packed;
+pub(crate) mod packed;
 pub(crate) mod profdata;
 pub(crate) mod rewrite;
 pub(crate) mod share;

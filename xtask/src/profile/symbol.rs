@@ -383,6 +383,19 @@ mod tests {
     }
 
     #[test]
+    fn tmp_real() {
+        let text = std::fs::read_to_string("/tmp/keysz/dserver.txt").unwrap();
+        let mut bad = 0; let mut all = 0;
+        for line in text.lines().filter(|l| l.contains("_R") && !l.starts_with('#')) {
+            let name = line.rsplit_once(':').map_or(line, |x| x.0);
+            all += 1;
+            let s = Symbol::read(name);
+            if s.neutral == name || s.crates.is_empty() { bad += 1; println!("{name}"); }
+        }
+        panic!("{bad} of {all}");
+    }
+
+    #[test]
     fn endless_nesting_is_not_followed() {
         let name = format!("_RNvC1a{}", "I".repeat(100_000));
         assert_eq!(Symbol::read(&name).neutral, name);
