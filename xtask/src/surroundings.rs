@@ -67,7 +67,10 @@ fn of_variables(variables: impl Iterator<Item = (String, String)>) -> Vec<Meddli
         } else {
             continue;
         };
-        found.push(Meddling { what: format!("{name} is set: {why}"), mend: format!("unset {name}") });
+        found.push(Meddling {
+            what: format!("{name} is set: {why}"),
+            mend: format!("unset {name}"),
+        });
     }
     found.sort_by(|a, b| a.what.cmp(&b.what));
     found
@@ -129,9 +132,7 @@ fn words(flags: &toml::Value) -> Vec<String> {
         toml::Value::Array(list) => {
             list.iter().filter_map(toml::Value::as_str).map(str::to_owned).collect()
         }
-        other => {
-            other.as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect()
-        }
+        other => other.as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
     }
 }
 
@@ -144,7 +145,10 @@ fn config_files(root: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = folders
         // Without an extension is the old name, which cargo prefers when both are there.
         .filter_map(|folder| {
-            ["config", "config.toml"].map(|name| folder.join(name)).into_iter().find(|f| f.is_file())
+            ["config", "config.toml"]
+                .map(|name| folder.join(name))
+                .into_iter()
+                .find(|f| f.is_file())
         })
         .collect();
     // The home may be one of the folders above.
@@ -160,8 +164,10 @@ mod tests {
     #[track_caller]
     fn check_variables(variables: &[(&str, &str)], expected: &Expect) {
         let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        let found: Vec<String> =
-            of_variables(variables).into_iter().map(|m| format!("{}; {}", m.what, m.mend)).collect();
+        let found: Vec<String> = of_variables(variables)
+            .into_iter()
+            .map(|m| format!("{}; {}", m.what, m.mend))
+            .collect();
         expected.assert_eq(&found.join("\n"));
     }
 

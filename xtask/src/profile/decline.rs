@@ -68,12 +68,9 @@ pub(crate) fn check(
                 continue;
             }
         };
-        let facts =
-            profdata::facts(ctx, provenance.toolchain, Fault::Quality, &profile.path)?;
-        let decline = Decline::of(
-            &side_of(&old_facts, &old),
-            &side_now(&facts, profile, provenance),
-        );
+        let facts = profdata::facts(ctx, provenance.toolchain, Fault::Quality, &profile.path)?;
+        let decline =
+            Decline::of(&side_of(&old_facts, &old), &side_now(&facts, profile, provenance));
         eprintln!("   {tool}: {}", decline.line());
         if let Some(fault) = decline.fault() {
             faults.push(format!("{tool}: {fault}"));
@@ -87,7 +84,9 @@ pub(crate) fn check(
         eprintln!("   accepted: {all}");
         return Ok(());
     }
-    let text = format!("the new profile fell far behind the published one: {all}; look at the cases with `cargo xtask pgo-show TOOL`, or publish it on purpose with --accept-drop");
+    let text = format!(
+        "the new profile fell far behind the published one: {all}; look at the cases with `cargo xtask pgo-show TOOL`, or publish it on purpose with --accept-drop"
+    );
     Err(refuse(Fault::Quality, text))
 }
 
@@ -108,7 +107,8 @@ fn side_now<'a>(
 impl Decline {
     fn of(old: &Side<'_>, new: &Side<'_>) -> Self {
         let (before, now) = (shares(old.facts), shares(new.facts));
-        let overlap = before.iter().map(|(name, was)| was.min(now.get(name).copied().unwrap_or(0.0)));
+        let overlap =
+            before.iter().map(|(name, was)| was.min(now.get(name).copied().unwrap_or(0.0)));
         let warm = hot(&now, WARM);
         let hot = hot(&before, HOT);
         let kept = hot.iter().filter(|name| warm.contains(*name)).count();
@@ -205,7 +205,8 @@ mod tests {
         let function = |(name, count): (&str, u64)| {
             format!("_RNvC{crate_hash}_4dcat1{name}\n1\n1\n{count}\n\n")
         };
-        let text: String = ["a", "b", "c", "d", "e"].into_iter().zip(counts).map(function).collect();
+        let text: String =
+            ["a", "b", "c", "d", "e"].into_iter().zip(counts).map(function).collect();
         Facts::parse(&format!(":ir\n{text}")).unwrap()
     }
 

@@ -208,11 +208,7 @@ impl SourceState {
 
 impl Manifest {
     /// The manifest of a freshly merged profile whose text form has the digest `text_sha256`.
-    pub(crate) fn new(
-        profile: &Profile,
-        text_sha256: String,
-        provenance: &Provenance<'_>,
-    ) -> Self {
+    pub(crate) fn new(profile: &Profile, text_sha256: String, provenance: &Provenance<'_>) -> Self {
         let tool = provenance.workloads.tools.iter().find(|tool| tool.tool == profile.tool);
         let cases = tool.map(|tool| tool.cases.as_slice()).unwrap_or_default();
         let trained = profile.cases.iter().map(|case| case.training.name.as_str());
@@ -282,8 +278,12 @@ mod tests {
     use super::*;
 
     fn identity(settings: &str) -> Identity {
-        let compiler =
-            Compiler { release: "1".into(), commit: "c".into(), host: "h".into(), llvm: "2".into() };
+        let compiler = Compiler {
+            release: "1".into(),
+            commit: "c".into(),
+            host: "h".into(),
+            llvm: "2".into(),
+        };
         Identity {
             compiler,
             target: "t".into(),
@@ -297,8 +297,8 @@ mod tests {
     const DIST: &str = "[dist]\ninherits = \"release\"\ncodegen-units = 1\nlto = true\n";
 
     #[track_caller]
-    fn check(before: &str, now: &str, expected: Option<Difference>) {
-        assert_eq!(identity(before).difference(&identity(now)), expected);
+    fn check(before: &str, now: &str, expected: Option<&Difference>) {
+        assert_eq!(identity(before).difference(&identity(now)).as_ref(), expected);
     }
 
     #[test]
@@ -306,16 +306,14 @@ mod tests {
         check(DIST, DIST, None);
         let off = DIST.replace("true", "\"off\"");
         let names = "it was made with another cargo profile's settings";
-        check(DIST, &off, Some(Difference::Names(names.to_owned())));
-        let deep = |text: &str| {
-            Some(Difference::Deep(format!("it was made with another {text}")))
-        };
+        check(DIST, &off, Some(&Difference::Names(names.to_owned())));
+        let deep = |text: &str| Difference::Deep(format!("it was made with another {text}"));
         let units = DIST.replace("units = 1", "units = 16");
-        check(DIST, &units, deep("codegen-units (1, now 16)"));
+        check(DIST, &units, Some(&deep("codegen-units (1, now 16)")));
         let inherited = format!("{DIST}[release]\npanic = \"abort\"\n");
-        check(DIST, &inherited, deep("panic (the default, now \"abort\")"));
+        check(DIST, &inherited, Some(&deep("panic (the default, now \"abort\")")));
         let package = format!("{DIST}[dist.package.a]\ncodegen-units = 4\n");
-        check(DIST, &package, deep("codegen-units (1, now 1, a 4)"));
+        check(DIST, &package, Some(&deep("codegen-units (1, now 1, a 4)")));
     }
 
     #[test]
@@ -330,7 +328,8 @@ mod tests {
     #[test]
     fn days_have_dates() {
         // From `date -u -d @SECONDS`.
-        for (days, expected) in [(0, "1970-01-01"), (20_777, "2026-11-20"), (19_782, "2024-02-29")] {
+        for (days, expected) in [(0, "1970-01-01"), (20_777, "2026-11-20"), (19_782, "2024-02-29")]
+        {
             assert_eq!(date(days), expected);
         }
     }

@@ -161,8 +161,7 @@ fn rename(
         let Some(possible) = candidates.0.get(&neutral) else { continue };
         for (name, symbol) in &group {
             let alone = group.len() == 1 && possible.len() == 1;
-            let mut fitting =
-                possible.iter().filter(|(_, new)| alone || crates.agree(symbol, new));
+            let mut fitting = possible.iter().filter(|(_, new)| alone || crates.agree(symbol, new));
             if let (Some((new, _)), None) = (fitting.next(), fitting.next()) {
                 renamed.insert((*name).to_owned(), (*new).to_owned());
             }

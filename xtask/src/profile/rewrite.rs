@@ -57,9 +57,10 @@ pub(crate) fn rewrite(text: &str, facts: &Facts, matching: &Matching) -> Result<
 
 /// The functions of the text, without the empty lines that end each.
 fn records(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\n\n").map(str::trim_end).map(|record| record.trim_start_matches('\n')).filter(
-        |record| !record.is_empty(),
-    )
+    text.split("\n\n")
+        .map(str::trim_end)
+        .map(|record| record.trim_start_matches('\n'))
+        .filter(|record| !record.is_empty())
 }
 
 fn copy(record: &str, name: &str, matching: &Matching, output: &mut String) {
@@ -109,8 +110,7 @@ mod tests {
     fn functions_and_targets_get_todays_names_and_lost_functions_are_left_out() {
         let facts = Facts::parse(TEXT).unwrap();
         let targets = targets(TEXT);
-        let expected =
-            ["** External Symbol **", "_RNvCs1_1a1g", "a.00ff-cgu.0;_RNvCs1_1a1h"];
+        let expected = ["** External Symbol **", "_RNvCs1_1a1g", "a.00ff-cgu.0;_RNvCs1_1a1h"];
         assert_eq!(targets, expected);
         let key = |name: &str, hash| (name.to_owned(), hash);
         let today = [

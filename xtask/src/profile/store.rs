@@ -126,7 +126,9 @@ pub(crate) fn take(
         return Ok(stored);
     };
     let mend = match difference {
-        Difference::Compiler(_) | Difference::Deep(_) => format!("make it anew with: {REDO} {tool}"),
+        Difference::Compiler(_) | Difference::Deep(_) => {
+            format!("make it anew with: {REDO} {tool}")
+        }
         Difference::Names(_) => format!("rename what is in it with: cargo xtask pgo-rebase {tool}"),
     };
     let text = format!("{}: {}; {mend}", stored.path.display(), difference.text());

@@ -180,8 +180,11 @@ impl Reader<'_> {
     fn plain_identifier(&mut self) -> Option<()> {
         self.eat(b'u');
         let digits = self.at;
-        while self.peek()?.is_ascii_digit() {
-            self.take()?;
+        // A number has no leading zero: closures in closures are named `00`, which is two names.
+        if !self.eat(b'0') {
+            while self.peek()?.is_ascii_digit() {
+                self.take()?;
+            }
         }
         let length: usize = self.body[digits..self.at].parse().ok()?;
         self.eat(b'_');
@@ -362,9 +365,10 @@ mod tests {
     #[test]
     fn disambiguators_inside_a_crate_and_types_that_look_like_them_stay() {
         // A closure's disambiguator, an i16 (`s`), a constant, a function pointer with an ABI.
+        check("_RNCNCNvCs1_1a1fs_00B5_", &expect![[r#"_RNCNCNvC1a1fs_00B3_ [("a", "s1_")]"#]]);
         check(
-            "_RINCNvCs1_1a1fs0_0sTssEFUKCsEsKj1f_Kb1_DNtB4_1ToEL_E",
-            &expect![[r#"_RINCNvC1a1fs0_0sTssEFUKCsEsKj1f_Kb1_DNtB3_1ToEL_E [("a", "s1_")]"#]],
+            "_RINCNvCs1_1a1fs0_0sTssEFUKCsEsKj1f_Kb1_DNtB4_1TEL_E",
+            &expect![[r#"_RINCNvC1a1fs0_0sTssEFUKCsEsKj1f_Kb1_DNtB3_1TEL_E [("a", "s1_")]"#]],
         );
     }
 
@@ -380,19 +384,6 @@ mod tests {
         assert_eq!(long.neutral, short.neutral);
         assert!(long.neutral.ends_with("EB4_"), "{}", long.neutral);
         assert_eq!(long.home(), "clap_builder");
-    }
-
-    #[test]
-    fn tmp_real() {
-        let text = std::fs::read_to_string("/tmp/keysz/dserver.txt").unwrap();
-        let mut bad = 0; let mut all = 0;
-        for line in text.lines().filter(|l| l.contains("_R") && !l.starts_with('#')) {
-            let name = line.rsplit_once(':').map_or(line, |x| x.0);
-            all += 1;
-            let s = Symbol::read(name);
-            if s.neutral == name || s.crates.is_empty() { bad += 1; println!("{name}"); }
-        }
-        panic!("{bad} of {all}");
     }
 
     #[test]

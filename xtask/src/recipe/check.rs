@@ -61,7 +61,8 @@ impl Scope {
             return Ok(None);
         }
         let lock = Lock::take(&ctx.out_dir)?;
-        let toolchain = ctx.stage("preflight", || toolchain::preflight(&ctx, Need::Builds, true))?;
+        let toolchain =
+            ctx.stage("preflight", || toolchain::preflight(&ctx, Need::Builds, true))?;
         let identity = Identity::now(&toolchain.compiler, &selection, &sources);
         let source = SourceState::now(&ctx, &sources)?;
         let profile_dir = ctx.root.join(&common.profile_dir);
@@ -76,7 +77,9 @@ impl Scope {
             if let Some(Difference::Compiler(text)) = stored.manifest.identity.difference(identity)
             {
                 let path = stored.path.display();
-                let text = format!("{path}: {text}; use that compiler, or make the profile anew with: cargo xtask pgo-generate {tool}");
+                let text = format!(
+                    "{path}: {text}; use that compiler, or make the profile anew with: cargo xtask pgo-generate {tool}"
+                );
                 return Err(refuse(Fault::Toolchain, text));
             }
             Ok(stored)
@@ -87,9 +90,8 @@ impl Scope {
     /// Builds, instrumented, and compares.
     pub(crate) fn examine(&self, stored: Vec<Stored>) -> Result<Vec<Examined>> {
         let Self { ctx, toolchain, selection, identity, .. } = self;
-        let examined = ctx.stage("build-instrumented", || {
-            examine(ctx, toolchain, selection, identity, stored)
-        })?;
+        let examined = ctx
+            .stage("build-instrumented", || examine(ctx, toolchain, selection, identity, stored))?;
         for one in &examined {
             remember(ctx, &one.stored, identity, &self.source, &one.fit)?;
         }
@@ -158,7 +160,8 @@ fn check(scope: &Scope, options: &cli::Check) -> Result<()> {
         atomic::write_json(&std::path::absolute(path)?, &record)?;
     }
     let faults: Vec<_> = rows.iter().filter_map(|row| row.fault(options.max_lost.0)).collect();
-    let Some((worst, _)) = faults.iter().find(|(fault, _)| *fault == Fault::Quality).or(faults.first())
+    let Some((worst, _)) =
+        faults.iter().find(|(fault, _)| *fault == Fault::Quality).or(faults.first())
     else {
         return Ok(());
     };
@@ -201,7 +204,9 @@ impl Row<'_> {
         let mend = match self.verdict {
             Verdict::Fits => return None,
             Verdict::Foreign => {
-                let text = format!("{tool}: no function of the program is in the profile: it is another program's; make it anew with: cargo xtask pgo-generate {tool}");
+                let text = format!(
+                    "{tool}: no function of the program is in the profile: it is another program's; make it anew with: cargo xtask pgo-generate {tool}"
+                );
                 return Some((Fault::Quality, text));
             }
             Verdict::Rebase => "pgo-rebase",

@@ -31,7 +31,9 @@ fn rebase(scope: &Scope, max_lost: f64) -> Result<()> {
         // Before the build, which takes long.
         if let Some(Difference::Deep(text)) = stored.manifest.identity.difference(&scope.identity) {
             let path = stored.path.display();
-            let text = format!("{path}: {text}, so its control flow is another and renaming does not mend it; make it anew with: cargo xtask pgo-generate {tool}");
+            let text = format!(
+                "{path}: {text}, so its control flow is another and renaming does not mend it; make it anew with: cargo xtask pgo-generate {tool}"
+            );
             return Err(refuse(Fault::Stale, text));
         }
     }
@@ -68,7 +70,8 @@ fn rename(scope: &Scope, examined: &Examined, max_lost: f64) -> Result<Option<(S
         Verdict::Fits | Verdict::Rebase => {}
         Verdict::Foreign => {
             let path = stored.path.display();
-            let text = format!("{path}: it is another program's: it holds nothing of {tool}; {remake}");
+            let text =
+                format!("{path}: it is another program's: it holds nothing of {tool}; {remake}");
             return Err(refuse(Fault::Quality, text));
         }
         Verdict::Retrain => {

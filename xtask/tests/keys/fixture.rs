@@ -56,7 +56,8 @@ name = "tally"
 version = "VERSION"
 "#;
 
-const PACKAGE: &str = "[package]\nname = \"NAME\"\nversion.workspace = true\nedition.workspace = true\n";
+const PACKAGE: &str =
+    "[package]\nname = \"NAME\"\nversion.workspace = true\nedition.workspace = true\n";
 
 const ALPHA: &str = r#"//! Counts words that it makes up.
 use tally::{Long, Rule, Short, count, weigh};

@@ -1,6 +1,8 @@
 //! Profiles that last: what `pgo-check`, `pgo-rebase` and `build-pgo` make of a stored profile when
 //! the workspace around it changes. Every test really builds, in one shared output folder.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod fixture;
 
 use std::path::{Path, PathBuf};
@@ -40,8 +42,11 @@ fn functions(checked: &Value, what: &str) -> u64 {
 fn instructions(program: &Path) -> Option<u64> {
     let out = program.with_extension("callgrind");
     let file = format!("--callgrind-out-file={}", out.display());
-    let output =
-        Command::new("valgrind").args(["--tool=callgrind", &file]).arg(program).arg("30000").output();
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", &file])
+        .arg(program)
+        .arg("30000")
+        .output();
     let Ok(output) = output else {
         eprintln!("SKIPPED: no valgrind, so instructions are not counted");
         return None;
