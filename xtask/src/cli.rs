@@ -1,8 +1,12 @@
 //! The command tree as clap types; the doc comments are the help.
 
+mod keys;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use crate::cli::keys::{Check, Rebase};
 
 /// Builds, trains, proves and installs profile-guided binaries of this workspace.
 ///
@@ -29,6 +33,10 @@ pub(crate) enum Command {
     BuildPgo(Build),
     /// Install what build-pgo made, stripped, with its manifest inside
     InstallPgo(Install),
+    /// Tell how much of the profiles today's build can still use
+    PgoCheck(Check),
+    /// Give what is in the profiles the names of today's build, instead of training anew
+    PgoRebase(Rebase),
     /// Show a tool's profile, a profile file, or the profile an installed program was built with
     PgoShow(Show),
     /// Remove what the pipeline made; profiles in --profile-dir stay
@@ -104,6 +112,9 @@ pub(crate) struct Pipeline {
     /// Fail (7) if a case or a tool has become slower by more than this, beyond doubt: 2%
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub(crate) gate: Option<f64>,
+    /// Publish profiles though they fell far behind the published ones
+    #[arg(long)]
+    pub(crate) accept_drop: bool,
     /// Train on your own log files (quote the pattern); half of each file is kept for evaluation
     #[arg(long, value_name = "GLOB")]
     pub(crate) corpus: Option<String>,

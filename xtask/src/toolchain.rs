@@ -11,6 +11,7 @@ use crate::atomic;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::flags;
+use crate::surroundings;
 
 /// The release that is installed when PATH has none: newer ones need a newer compiler.
 const HYPERFINE_VERSION: &str = "1.20.0";
@@ -95,6 +96,8 @@ impl Compiler {
 /// Checks everything, mends what needs no root (`mend`), and fails with the list of the rest.
 pub(crate) fn preflight(ctx: &Ctx, need: Need, mend: bool) -> Result<Toolchain> {
     let mut problems = overriding_variables();
+    let meddling = surroundings::meddling(ctx)?.into_iter();
+    problems.extend(meddling.map(|found| Problem { what: found.what, mend: found.mend }));
     let compiler = Compiler::ask(ctx)?;
     let cargo = ctx.ask(Path::new("cargo"), &["-V"])?.trim().to_owned();
     eprintln!("   rustc {} (LLVM {}), {cargo}", compiler.release, compiler.llvm);

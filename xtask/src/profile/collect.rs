@@ -68,6 +68,11 @@ pub(crate) fn raw_dir(ctx: &Ctx) -> PathBuf {
     ctx.out_dir.join("raw")
 }
 
+/// Where raw profiles of failed runs are put aside, out of reach of merging, with the reason.
+fn quarantine(ctx: &Ctx) -> PathBuf {
+    ctx.out_dir.join("quarantine")
+}
+
 /// What training depends on: the programs, the workloads, the inputs, the number of runs.
 pub(crate) fn key(
     workloads: &Workloads,
@@ -95,7 +100,7 @@ pub(crate) fn train(
 ) -> Result<Training> {
     let raw_dir = raw_dir(ctx);
     atomic::fresh_dir(&raw_dir)?;
-    atomic::fresh_dir(&ctx.out_dir.join("quarantine"))?;
+    atomic::fresh_dir(&quarantine(ctx))?;
     let runs = |case: &Case| u64::from(case.repeat * iterations) + 1;
     let steps = workloads.tools.iter().flat_map(|t| t.cases(Kind::Train)).map(runs).sum();
     let mut progress = Progress::new("train", steps);
@@ -185,8 +190,13 @@ impl Trainer<'_> {
                 Err(fault) => {
                     eprintln!("   {} {}: {fault}; once more", self.job.tool, case.name);
                     training.retries += 1;
-                    self.run_once(program, run, &outcome.effect)?
-                        .map_err(|fault| self.refusal("the instrumented program", &fault))?
+                    let again = self.run_once(program, run, &outcome.effect)?;
+                    again.map_err(|fault| {
+                        let place = quarantine(self.job.ctx);
+                        let fault =
+                            format!("{fault}, twice; what it left is in {}", place.display());
+                        self.refusal("the instrumented program", &fault)
+                    })?
                 }
             };
             training.wall_s += wall;
@@ -218,12 +228,17 @@ impl Trainer<'_> {
         let Some(fault) = fault else {
             return Ok(Ok((outcome.wall.as_secs_f64(), raw)));
         };
-        let quarantine = job.ctx.out_dir.join("quarantine");
+        let quarantine = quarantine(job.ctx);
         for path in raw {
             let to = quarantine.join(path.file_name().unwrap_or_default());
             std::fs::rename(&path, &to)
                 .with_context(|| format!("cannot move {} to quarantine", path.display()))?;
         }
+        // What was wrong stands beside the files, for each attempt.
+        let reason = quarantine.join(format!("{name}.txt"));
+        let earlier = std::fs::read_to_string(&reason).unwrap_or_default();
+        let said = outcome.stderr.trim();
+        atomic::write(&reason, format!("{earlier}{fault}\n{said}\n").as_bytes())?;
         Ok(Err(fault))
     }
 
@@ -265,7 +280,8 @@ mod tests {
         r#"f=$(echo "$LLVM_PROFILE_FILE" | sed 's/%m/1/; s/%p/2/'); echo counts > "$f""#;
 
     /// Trains one case whose baseline prints "out" with a stand-in for the instrumented program.
-    fn train_with(instrumented: &str) -> Result<CaseTraining> {
+    /// Tells what is in quarantine afterwards, too.
+    fn train_with(instrumented: &str) -> (Result<CaseTraining>, Vec<String>) {
         let dir = tempfile::tempdir().unwrap();
         let bin = |name: &str, body: &str| {
             let path = dir.path().join(name);
@@ -282,7 +298,7 @@ mod tests {
         let scene = Scene { inputs: &inputs, servers: &servers, companions: &companions };
         let raw_dir = raw_dir(&ctx);
         atomic::fresh_dir(&raw_dir).unwrap();
-        atomic::fresh_dir(&ctx.out_dir.join("quarantine")).unwrap();
+        atomic::fresh_dir(&quarantine(&ctx)).unwrap();
         let job = Job { ctx: &ctx, tool: "t", case: &case, scene };
         let judge = |path: &Path| {
             let bytes = std::fs::read(path).unwrap();
@@ -290,21 +306,31 @@ mod tests {
         };
         let trainer = Trainer { job, raw_dir: &raw_dir, judge: &judge };
         let (plain, program) = (bin("plain", "echo out"), bin("instrumented", instrumented));
-        trainer.train(&plain, &program, 2, &mut Progress::new("train", 0))
+        let result = trainer.train(&plain, &program, 2, &mut Progress::new("train", 0));
+        let entries = std::fs::read_dir(quarantine(&ctx)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        (result, names)
     }
 
     #[track_caller]
     fn check_refused(instrumented: &str, expected: &str) {
-        let error = train_with(instrumented).unwrap_err();
+        let (result, quarantined) = train_with(instrumented);
+        let error = result.unwrap_err();
+        assert!(quarantined.contains(&"t.c.1.txt".to_owned()), "{quarantined:?}");
         assert_eq!(crate::fault::exit_code(&error), 4);
         let text = error.to_string();
         assert!(text.starts_with("t, case c: the instrumented program "), "{text}");
         assert!(text.contains(expected), "{text}");
+        assert!(text.contains(", twice; what it left is in "), "{text}");
     }
 
     #[test]
     fn a_good_run_is_kept() {
-        let training = train_with(&format!("echo out; {WRITE}")).unwrap();
+        let (result, quarantined) = train_with(&format!("echo out; {WRITE}"));
+        assert!(quarantined.is_empty(), "{quarantined:?}");
+        let training = result.unwrap();
         assert_eq!((training.runs, training.retries, training.raw.len()), (2, 0, 2));
     }
 
@@ -312,8 +338,11 @@ mod tests {
     fn a_run_that_fails_once_is_repeated() {
         let once =
             "mark=$(dirname $0)/mark; if [ ! -e $mark ]; then touch $mark; kill -KILL $$; fi";
-        let training = train_with(&format!("{once}; echo out; {WRITE}")).unwrap();
+        let (result, quarantined) = train_with(&format!("{WRITE}; {once}; echo out"));
+        let training = result.unwrap();
         assert_eq!((training.retries, training.raw.len()), (1, 2));
+        // The bad run's file is aside, with the reason, and not among those that are merged.
+        assert_eq!(quarantined, ["t.c.1.1.2.profraw", "t.c.1.txt"]);
     }
 
     #[test]

@@ -93,6 +93,14 @@ impl Facts {
         self.functions.iter().any(|f| f.count > 0 && f.name.contains(&mangled))
     }
 
+    /// Why this cannot be a trained profile of `tool`, if it cannot.
+    pub(crate) fn trained_by(&self, tool: &str) -> Option<String> {
+        self.fault().or_else(|| {
+            (!self.ran_crate(tool))
+                .then(|| format!("no function of {tool} ran in it: it is another program's"))
+        })
+    }
+
     /// The functions with the largest counts that together hold `share` of all counts.
     pub(crate) fn hot(&self, share: f64) -> Vec<&Function> {
         let mut functions: Vec<_> = self.functions.iter().filter(|f| f.count > 0).collect();
@@ -105,16 +113,6 @@ impl Facts {
         });
         functions.truncate(enough.map_or(functions.len(), |last| last + 1));
         functions
-    }
-
-    /// The share of counts, 0 to 1, that a program with `keys` can still use.
-    pub(crate) fn usable_share(&self, keys: &BTreeSet<Key>) -> f64 {
-        let usable: u64 = self
-            .functions
-            .iter()
-            .filter(|f| keys.contains(&(f.name.clone(), f.hash)))
-            .fold(0, |sum, f| sum.saturating_add(f.count));
-        usable as f64 / (self.total() as f64).max(1.0)
     }
 }
 
@@ -215,6 +213,5 @@ mod tests {
         assert!(facts.foreign(&keys).is_none());
         keys.remove(&("_RNvCs12_4dcat4main".to_owned(), 77));
         assert_eq!(facts.foreign(&keys).unwrap().hash, 77);
-        assert!(facts.usable_share(&keys) < 0.01);
     }
 }

@@ -45,7 +45,14 @@ pub(crate) struct SourceState {
 pub(crate) struct Manifest {
     pub(crate) schema: u32,
     pub(crate) tool: String,
+    /// The digest of the profile's text form: what is stored, unpacked.
     pub(crate) profile_sha256: String,
+    /// The day of the training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trained: Option<String>,
+    /// What it was before it was given today's names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rebased_from: Option<Rebased>,
     /// In a program: the digest of the profile it was built with, which is the family's unless
     /// it was built with `--per-tool`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,6 +70,30 @@ pub(crate) struct Manifest {
     pub(crate) total: u64,
     pub(crate) cases: Vec<CaseProfile>,
     pub(crate) hot: Vec<Hot>,
+}
+
+/// Where a profile that was not trained on these sources comes from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Rebased {
+    pub(crate) profile_sha256: String,
+    pub(crate) source: SourceState,
+    /// The cargo profile and its settings that it was trained with.
+    pub(crate) cargo_profile: String,
+    pub(crate) settings: toml::Table,
+    /// The share of the counts that is left, 0 to 1, and how many functions were lost.
+    pub(crate) kept: f64,
+    pub(crate) lost_functions: usize,
+}
+
+/// How a build differs from the one that a profile was trained with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Difference {
+    /// Nothing of the profile is of any use.
+    Compiler(String),
+    /// Control flow is another: the profile must be made anew.
+    Deep(String),
+    /// Only names are others, as far as the settings tell.
+    Names(String),
 }
 
 /// What a manifest says beyond the profile itself.
@@ -91,24 +122,67 @@ impl Identity {
         }
     }
 
-    /// What differs from `today`, in words.
-    pub(crate) fn difference(&self, today: &Self) -> Option<String> {
+    /// What differs from `today`, the worst first.
+    pub(crate) fn difference(&self, today: &Self) -> Option<Difference> {
         let (old, new) = (&self.compiler, &today.compiler);
         if old != new {
-            return Some(format!(
+            return Some(Difference::Compiler(format!(
                 "it was made by rustc {} ({:.9}), this is {} ({:.9})",
                 old.release, old.commit, new.release, new.commit
-            ));
+            )));
+        }
+        let another = |part: &str| format!("it was made with another {part}");
+        if self.target != today.target {
+            return Some(Difference::Deep(another("target")));
+        }
+        for key in ["panic", "codegen-units"] {
+            let (old, new) = (self.all_settings(key), today.all_settings(key));
+            if old != new {
+                let text = format!("{key} ({}, now {})", old.join(", "), new.join(", "));
+                return Some(Difference::Deep(another(&text)));
+            }
         }
         let parts = [
-            ("target", self.target == today.target),
             ("cargo profile", self.cargo_profile == today.cargo_profile),
             ("cargo profile's settings", self.settings == today.settings),
             ("compiler flags", self.rustflags == today.rustflags),
             ("package selection", self.packages == today.packages),
         ];
         let part = parts.iter().find(|(_, same)| !same)?.0;
-        Some(format!("it was made with another {part}"))
+        Some(Difference::Names(another(part)))
+    }
+
+    /// The value of `key` in the cargo profile, then those of single packages, for comparison.
+    fn all_settings(&self, key: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut of_packages = BTreeMap::new();
+        let mut next = Some(self.cargo_profile.as_str());
+        while let Some(profile) = next.and_then(|name| self.settings.get(name)) {
+            all.extend(profile.get(key).map(ToString::to_string));
+            let packages = profile.get("package").and_then(toml::Value::as_table);
+            for (package, settings) in packages.into_iter().flatten() {
+                if let Some(value) = settings.get(key) {
+                    of_packages.entry(package).or_insert_with(|| format!("{package} {value}"));
+                }
+            }
+            next = profile.get("inherits").and_then(toml::Value::as_str);
+        }
+        // The nearest one counts.
+        all.truncate(1);
+        if all.is_empty() {
+            all.push("the default".to_owned());
+        }
+        all.extend(of_packages.into_values());
+        all
+    }
+}
+
+impl Difference {
+    /// The difference in words.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Compiler(text) | Self::Deep(text) | Self::Names(text) => text,
+        }
     }
 }
 
@@ -133,8 +207,8 @@ impl SourceState {
 }
 
 impl Manifest {
-    /// The manifest of a freshly merged profile.
-    pub(crate) fn new(profile: &Profile, provenance: &Provenance<'_>) -> Self {
+    /// The manifest of a freshly merged profile whose text form has the digest `text_sha256`.
+    pub(crate) fn new(profile: &Profile, text_sha256: String, provenance: &Provenance<'_>) -> Self {
         let tool = provenance.workloads.tools.iter().find(|tool| tool.tool == profile.tool);
         let cases = tool.map(|tool| tool.cases.as_slice()).unwrap_or_default();
         let trained = profile.cases.iter().map(|case| case.training.name.as_str());
@@ -150,7 +224,9 @@ impl Manifest {
         Self {
             schema: SCHEMA,
             tool: profile.tool.clone(),
-            profile_sha256: profile.sha256.clone(),
+            profile_sha256: text_sha256,
+            trained: Some(today()),
+            rebased_from: None,
             built_with: None,
             identity: provenance.identity.clone(),
             cargo: provenance.toolchain.cargo.clone(),
@@ -174,5 +250,87 @@ impl Manifest {
             return Err(format!("its schema is {}, this xtask reads {SCHEMA}", manifest.schema));
         }
         Ok(manifest)
+    }
+}
+
+/// The day in UTC, as `2026-11-21`.
+fn today() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    date(now.map_or(0, |since| since.as_secs() / 86_400))
+}
+
+/// The date of a day since 1970. Years are counted from March, so that a leap day ends one.
+fn date(days: u64) -> String {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(settings: &str) -> Identity {
+        let compiler = Compiler {
+            release: "1".into(),
+            commit: "c".into(),
+            host: "h".into(),
+            llvm: "2".into(),
+        };
+        Identity {
+            compiler,
+            target: "t".into(),
+            cargo_profile: "dist".into(),
+            settings: settings.parse().unwrap(),
+            rustflags: vec![],
+            packages: vec![],
+        }
+    }
+
+    const DIST: &str = "[dist]\ninherits = \"release\"\ncodegen-units = 1\nlto = true\n";
+
+    #[track_caller]
+    fn check(before: &str, now: &str, expected: Option<&Difference>) {
+        assert_eq!(identity(before).difference(&identity(now)).as_ref(), expected);
+    }
+
+    #[test]
+    fn settings_that_change_control_flow_differ_deeply_and_others_in_names() {
+        check(DIST, DIST, None);
+        let off = DIST.replace("true", "\"off\"");
+        let names = "it was made with another cargo profile's settings";
+        check(DIST, &off, Some(&Difference::Names(names.to_owned())));
+        let deep = |text: &str| Difference::Deep(format!("it was made with another {text}"));
+        let units = DIST.replace("units = 1", "units = 16");
+        check(DIST, &units, Some(&deep("codegen-units (1, now 16)")));
+        let inherited = format!("{DIST}[release]\npanic = \"abort\"\n");
+        check(DIST, &inherited, Some(&deep("panic (the default, now \"abort\")")));
+        let package = format!("{DIST}[dist.package.a]\ncodegen-units = 4\n");
+        check(DIST, &package, Some(&deep("codegen-units (1, now 1, a 4)")));
+    }
+
+    #[test]
+    fn another_compiler_is_the_worst_difference() {
+        let mut other = identity(DIST);
+        other.compiler.commit = "d".into();
+        other.target = "u".into();
+        let text = "it was made by rustc 1 (c), this is 1 (d)".to_owned();
+        assert_eq!(identity(DIST).difference(&other), Some(Difference::Compiler(text)));
+    }
+
+    #[test]
+    fn days_have_dates() {
+        // From `date -u -d @SECONDS`.
+        for (days, expected) in [(0, "1970-01-01"), (20_777, "2026-11-20"), (19_782, "2024-02-29")]
+        {
+            assert_eq!(date(days), expected);
+        }
     }
 }

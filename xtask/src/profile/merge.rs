@@ -127,6 +127,10 @@ fn merge_tool(
     profdata::run(ctx, Fault::Training, &path, |output| {
         profdata::weighted_command(ctx, &toolchain.profdata, &inputs, output)
     })?;
+    // By way of the text form, which is what is stored: a build from the stored profile then has
+    // the same bytes to start from.
+    let text = profdata::text(ctx, toolchain, Fault::Quality, &path)?;
+    profdata::encode(ctx, toolchain, Fault::Quality, &text, &path)?;
     let facts = profdata::facts(ctx, toolchain, Fault::Quality, &path)?;
     judge(workload, tool, &facts, &workload.max_share, &workload.expect_hot)?;
     let cases = merged.into_iter().zip(weights).map(|((case, _, facts), merge_weight)| {
@@ -192,11 +196,7 @@ pub(crate) fn describe(
     facts: &Facts,
     cases: Vec<CaseProfile>,
 ) -> Result<Profile> {
-    let not_ours = || {
-        (!facts.ran_crate(tool))
-            .then(|| format!("no function of {tool} ran in it: it is another program's"))
-    };
-    if let Some(fault) = facts.fault().or_else(not_ours) {
+    if let Some(fault) = facts.trained_by(tool) {
         return Err(refuse(Fault::Quality, format!("{}: {fault}", path.display())));
     }
     let total = facts.total();

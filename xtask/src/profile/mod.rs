@@ -3,9 +3,15 @@
 //! what is empty, truncated, untrained or another program's.
 
 pub(crate) mod collect;
+pub(crate) mod decline;
 pub(crate) mod facts;
+pub(crate) mod fit;
 pub(crate) mod manifest;
+pub(crate) mod matching;
 pub(crate) mod merge;
+pub(crate) mod packed;
 pub(crate) mod profdata;
+pub(crate) mod rewrite;
 pub(crate) mod share;
 pub(crate) mod store;
+mod symbol;

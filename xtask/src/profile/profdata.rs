@@ -38,6 +38,11 @@ pub(crate) fn weighted_command<'a>(
     cmd!(ctx.sh, "{profdata} merge --failure-mode=any -o {output} {weighted...}")
 }
 
+/// The text form of a profile, to standard output.
+pub(crate) fn text_command<'a>(ctx: &'a Ctx, profdata: &Path, path: &Path) -> Cmd<'a> {
+    cmd!(ctx.sh, "{profdata} merge --text -o - {path}")
+}
+
 /// Runs a merge into `output`, whole or not at all.
 pub(crate) fn run<'a>(
     ctx: &'a Ctx,
@@ -66,6 +71,12 @@ pub(crate) fn run<'a>(
 /// What is inside the raw or merged profile at `path`. A file that llvm-profdata cannot read is
 /// refused with `fault`.
 pub(crate) fn facts(ctx: &Ctx, toolchain: &Toolchain, fault: Fault, path: &Path) -> Result<Facts> {
+    let text = text(ctx, toolchain, fault, path)?;
+    Facts::parse(&text).map_err(|text| refuse(fault, format!("{}: {text}", path.display())))
+}
+
+/// The text form of the raw or merged profile at `path`.
+pub(crate) fn text(ctx: &Ctx, toolchain: &Toolchain, fault: Fault, path: &Path) -> Result<String> {
     let bad = |text: &str| refuse(fault, format!("{}: {text}", path.display()));
     let bytes = std::fs::metadata(path).map_err(|error| bad(&error.to_string()))?.len();
     if bytes == 0 {
@@ -76,10 +87,23 @@ pub(crate) fn facts(ctx: &Ctx, toolchain: &Toolchain, fault: Fault, path: &Path)
     }
     let output = path.display().to_string();
     let answer = ctx.ask(&toolchain.profdata, &["merge", "--text", "-o", "-", &output]);
-    let text = answer.map_err(|error| {
+    answer.map_err(|error| {
         bad(&format!("llvm-profdata cannot read it ({})", cause(&error.to_string())))
-    })?;
-    Facts::parse(&text).map_err(|text| bad(&text))
+    })
+}
+
+/// Makes the merged profile `output` from a text form.
+pub(crate) fn encode(
+    ctx: &Ctx,
+    toolchain: &Toolchain,
+    fault: Fault,
+    text: &str,
+    output: &Path,
+) -> Result<()> {
+    let input = output.with_extension("proftext");
+    atomic::write(&input, text.as_bytes())?;
+    let inputs = [input];
+    run(ctx, fault, output, |output| merge_command(ctx, &toolchain.profdata, &inputs, output))
 }
 
 /// What llvm-profdata complains about: its warnings name the file and the reason, its error often

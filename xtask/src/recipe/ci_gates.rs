@@ -13,7 +13,7 @@ use crate::ctx::Ctx;
 use crate::digest;
 use crate::fault::Fault;
 use crate::flags;
-use crate::profile::store;
+use crate::profile::{packed, store};
 use crate::toolchain::{Compiler, llvm_bin};
 
 /// The tool of the tiny run: small, and its cases are many.
@@ -50,6 +50,7 @@ pub(crate) fn run(ctx: &Ctx) -> Result<()> {
     }
     gates.refuse_bad_raw_profiles()?;
     gates.refuse_bad_stored_profiles()?;
+    gates.refuse_a_decline()?;
     gates.interrupt_training()?;
     gates.fail_a_case()?;
     gates.expect("an unknown stage", Fault::Usage.code(), &["pgo", "--from", "nowhere"], &[])?;
@@ -68,7 +69,7 @@ impl Gates<'_> {
         let raw = first_file(&self.out_dir.join("raw"), "profraw")?;
         let good = std::fs::read(&raw)?;
         let foreign = std::fs::read(first_file(&self.out_dir.join("preflight"), "profraw")?)?;
-        let untrained = std::fs::read(self.untrained(&raw, ":ir raw")?)?;
+        let untrained = std::fs::read(self.untrained(&raw)?)?;
         let truncated = &good[..good.len() / 2];
         for (what, bytes) in [
             ("a 0-byte raw profile", &[][..]),
@@ -97,35 +98,59 @@ impl Gates<'_> {
     fn refuse_bad_stored_profiles(&self) -> Result<()> {
         let (profile, manifest) = store::paths(&self.profile_dir, &self.target, TOOL);
         let (good, good_manifest) = (std::fs::read(&profile)?, std::fs::read_to_string(&manifest)?);
-        let foreign = std::fs::read(self.foreign()?)?;
-        let untrained = std::fs::read(self.untrained(&profile, "stored")?)?;
-        for (what, bytes) in [
-            ("a 0-byte profile", &[][..]),
-            ("a truncated profile", &good[..good.len() / 2]),
-            ("another program's profile", &foreign),
-            ("an untrained profile", &untrained),
-        ] {
+        let good_text = packed::unpack(&good)?;
+        for (what, bytes) in
+            [("a 0-byte profile", &[][..]), ("a truncated profile", &good[..good.len() / 2])]
+        {
             std::fs::write(&profile, bytes)?;
+            self.expect(what, Fault::Quality.code(), &["build-pgo"], &[])?;
+        }
+        for (what, text) in [
+            ("another program's profile", self.foreign()?),
+            ("an untrained profile", zero_counters(&good_text)),
+        ] {
+            std::fs::write(&profile, packed::pack(text.as_bytes())?)?;
             // With its own digest in the manifest only the profile itself can be the reason.
-            std::fs::write(&manifest, Self::naming(&good_manifest, &good, bytes)?)?;
+            std::fs::write(&manifest, Self::naming(&good_manifest, &good_text, &text)?)?;
             self.expect(what, Fault::Quality.code(), &["build-pgo"], &[])?;
         }
         std::fs::write(&manifest, &good_manifest)?;
-        std::fs::copy(self.doubled(&profile, &good)?, &profile)?;
+        std::fs::write(&profile, packed::pack(self.doubled(&good_text)?.as_bytes())?)?;
         let what = "a profile that its manifest does not describe";
         self.expect(what, Fault::Quality.code(), &["build-pgo"], &[])?;
         std::fs::write(&profile, &good)?;
         let other_compiler = good_manifest.replacen("\"commit\": \"", "\"commit\": \"0", 1);
         anyhow::ensure!(other_compiler != good_manifest, "the manifest names no compiler");
         std::fs::write(&manifest, other_compiler)?;
-        self.expect("a profile of another compiler", Fault::Stale.code(), &["build-pgo"], &[])?;
+        let what = "a profile of another compiler";
+        self.expect(what, Fault::Stale.code(), &["build-pgo"], &[])?;
+        self.expect(what, Fault::Toolchain.code(), &["pgo-check"], &[])?;
+        self.expect(what, Fault::Toolchain.code(), &["pgo-rebase"], &[])?;
         std::fs::remove_file(&manifest)?;
         self.expect("a profile without manifest", Fault::Quality.code(), &["build-pgo"], &[])?;
         std::fs::write(&manifest, &good_manifest)?;
         std::fs::remove_file(&profile)?;
         self.expect("a missing profile", Fault::Stale.code(), &["build-pgo"], &[])?;
         std::fs::write(&profile, &good)?;
+        self.expect("a profile that fits", 0, &["pgo-check"], &[])?;
+        self.expect("a profile that needs no new names", 0, &["pgo-rebase"], &[])?;
         self.install()
+    }
+
+    /// A profile that counts a tenth of what the published one counted is published only on
+    /// purpose.
+    fn refuse_a_decline(&self) -> Result<()> {
+        let (_, path) = store::paths(&self.profile_dir, &self.target, TOOL);
+        let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+        for case in manifest["cases"].as_array_mut().context("the manifest has no cases")? {
+            let total = case["total"].as_u64().context("a case without counts")?;
+            case["total"] = total.saturating_mul(10).into();
+        }
+        atomic::write_json(&path, &manifest)?;
+        let merge = ["pgo-generate", "--from", "merge", "--accept-drop"];
+        let what = "a profile with a tenth of the counts";
+        self.expect(what, Fault::Quality.code(), &merge[..3], &[])?;
+        self.expect("the same on purpose", 0, &merge, &[])
     }
 
     /// The good profile builds, installs into a folder of ours, and proves itself there.
@@ -212,7 +237,7 @@ impl Gates<'_> {
         all.push(format!("--out-dir={}", self.out_dir.display()));
         all.push(format!("--profile-dir={}", self.profile_dir.display()));
         all.push("--cargo-profile=dist-quick".to_owned());
-        if words[0].starts_with("pgo") {
+        if ["pgo", "pgo-generate"].contains(&words[0]) {
             all.extend([format!("--data-size={data_size}"), "--iterations=2".to_owned()]);
         }
         if words[0] == "pgo" {
@@ -252,43 +277,39 @@ impl Gates<'_> {
     }
 
     /// The profile at `path` with every counter set to zero.
-    fn untrained(&self, path: &Path, name: &str) -> Result<PathBuf> {
+    fn untrained(&self, path: &Path) -> Result<PathBuf> {
         let dir = self.ctx.out_dir.join("bad");
         std::fs::create_dir_all(&dir)?;
         let path = path.display().to_string();
         let text = self.ctx.ask(&self.profdata, &["merge", "--text", "-o", "-", &path])?;
-        let zeroed = dir.join(format!("{}.proftext", name.replace([':', ' '], "_")));
+        let zeroed = dir.join("untrained.proftext");
         std::fs::write(&zeroed, zero_counters(&text))?;
-        self.encoded(&zeroed)
+        let output = zeroed.with_extension("profdata");
+        let (input, shown) = (zeroed.display().to_string(), output.display().to_string());
+        self.ctx.ask(&self.profdata, &["merge", "-o", &shown, &input])?;
+        Ok(output)
     }
 
-    /// The manifest of `good` as that of `bytes`.
-    fn naming(manifest: &str, good: &[u8], bytes: &[u8]) -> Result<String> {
-        let named = manifest.replace(&digest::of_bytes(good), &digest::of_bytes(bytes));
+    /// The manifest of the profile `good` as that of `other`.
+    fn naming(manifest: &str, good: &str, other: &str) -> Result<String> {
+        let digest = |text: &str| digest::of_bytes(text.as_bytes());
+        let named = manifest.replace(&digest(good), &digest(other));
         anyhow::ensure!(named != manifest, "the manifest does not name its profile");
         Ok(named)
     }
 
     /// The good profile with every count doubled: trained, ours, and another file.
-    fn doubled(&self, profile: &Path, good: &[u8]) -> Result<PathBuf> {
-        std::fs::write(profile, good)?;
-        let output = self.ctx.out_dir.join("bad/doubled.profdata");
-        let (input, shown) = (profile.display().to_string(), output.display().to_string());
-        let weighted = format!("--weighted-input=2,{input}");
-        self.ctx.ask(&self.profdata, &["merge", "-o", &shown, &weighted])?;
-        Ok(output)
+    fn doubled(&self, good: &str) -> Result<String> {
+        let path = self.ctx.out_dir.join("bad/good.proftext");
+        atomic::write(&path, good.as_bytes())?;
+        let weighted = format!("--weighted-input=2,{}", path.display());
+        self.ctx.ask(&self.profdata, &["merge", "--text", "-o", "-", &weighted])
     }
 
-    /// The merged profile of a program that is not ours.
-    fn foreign(&self) -> Result<PathBuf> {
-        self.encoded(&first_file(&self.out_dir.join("preflight"), "profraw")?)
-    }
-
-    fn encoded(&self, path: &Path) -> Result<PathBuf> {
-        let output = path.with_added_extension("profdata");
-        let (input, shown) = (path.display().to_string(), output.display().to_string());
-        self.ctx.ask(&self.profdata, &["merge", "-o", &shown, &input])?;
-        Ok(output)
+    /// The profile of a program that is not ours.
+    fn foreign(&self) -> Result<String> {
+        let raw = first_file(&self.out_dir.join("preflight"), "profraw")?;
+        self.ctx.ask(&self.profdata, &["merge", "--text", "-o", "-", &raw.display().to_string()])
     }
 }
 

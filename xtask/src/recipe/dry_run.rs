@@ -150,7 +150,8 @@ fn train_and_merge(
         let profile_dir = ctx.root.join(&plan.common.profile_dir);
         let (published, _) = store::paths(&profile_dir, &selection.target, tool);
         if [Goal::Full, Goal::Generate].contains(&plan.goal) {
-            println!("cp {} {}", path.display(), published.display());
+            let text = profdata::text_command(ctx, profdata, &path);
+            println!("{} | xz > {}", words::of(&text.into()), published.display());
         }
         profiles.push((tool.clone(), path));
     }

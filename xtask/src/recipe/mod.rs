@@ -6,6 +6,7 @@ mod bench_history;
 mod bench_local;
 mod bench_server;
 mod build;
+mod check;
 mod ci;
 mod ci_gates;
 mod clean;
@@ -16,6 +17,7 @@ mod install;
 mod pgo;
 mod plan;
 mod profile;
+mod rebase;
 mod run_case;
 mod show;
 
@@ -25,6 +27,7 @@ use crate::cli::{Bench, Command};
 use crate::recipe::plan::{Goal, Plan};
 use crate::tidy;
 
+pub(crate) use crate::recipe::build::LOST_AT_MOST;
 pub(crate) use crate::recipe::plan::own_root;
 
 /// Runs the recipe of a command.
@@ -36,6 +39,8 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::PgoInputs(options) => pgo::pgo(&Plan::new(&options, Goal::Inputs)?),
         Command::BuildPgo(options) => build::build_pgo(&options),
         Command::InstallPgo(options) => install::install_pgo(&options),
+        Command::PgoCheck(options) => check::pgo_check(&options),
+        Command::PgoRebase(options) => rebase::pgo_rebase(&options),
         Command::PgoShow(options) => show::show(&options),
         Command::PgoClean(options) => clean::clean(options.out_dir.as_deref()),
         Command::Doctor(options) => doctor::doctor(!options.no_mend),

@@ -11,6 +11,7 @@ use crate::fault::{Fault, refuse};
 use crate::flags::Flavour;
 use crate::lock::Lock;
 use crate::profile::collect::{self, Training};
+use crate::profile::decline;
 use crate::profile::manifest::{Identity, Provenance, SourceState};
 use crate::profile::merge::{self, Profiles};
 use crate::profile::store;
@@ -87,6 +88,7 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
         data_size: data.data_size,
         iterations: data.iterations,
     };
+    compare_with_published(ctx, plan, &profiles, &provenance)?;
     let proven = match plan.goal {
         Goal::Generate | Goal::Inputs => None,
         Goal::Full | Goal::Quick => {
@@ -99,11 +101,29 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
                 let text = "the sources changed during the run, so its profiles fit neither state; run again";
                 return Err(refuse(Fault::Stale, text));
             }
-            store::publish(&ctx.root.join(&plan.common.profile_dir), &profiles, &provenance)
+            let profile_dir = ctx.root.join(&plan.common.profile_dir);
+            store::publish(ctx, &profile_dir, &profiles, &provenance)
         })?;
     }
     let Some((comparison, rows)) = proven else { return Ok(()) };
     ctx.stage("report", || write_report(ctx, plan, &provenance, rows, comparison))
+}
+
+/// Refuses profiles that fell far behind those they would replace, before anything long is done
+/// with them.
+fn compare_with_published(
+    ctx: &Ctx,
+    plan: &Plan,
+    profiles: &Profiles,
+    provenance: &Provenance<'_>,
+) -> Result<()> {
+    if plan.goal == Goal::Quick {
+        return Ok(());
+    }
+    let profile_dir = ctx.root.join(&plan.common.profile_dir);
+    ctx.stage("compare-profiles", || {
+        decline::check(ctx, &profile_dir, profiles, provenance, plan.accept_drop)
+    })
 }
 
 /// Builds with the profiles, and shows that the result does the same, and how fast.

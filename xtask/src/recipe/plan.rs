@@ -33,6 +33,7 @@ pub(crate) struct Plan {
     pub(crate) rounds: u32,
     pub(crate) max_rounds: u32,
     pub(crate) gate: Option<f64>,
+    pub(crate) accept_drop: bool,
     pub(crate) data: Data,
     pub(crate) from: Option<String>,
 }
@@ -83,6 +84,7 @@ impl Plan {
             rounds,
             max_rounds: options.max_rounds.unwrap_or(rounds).max(rounds),
             gate: options.gate,
+            accept_drop: options.accept_drop,
             data: Data {
                 tools,
                 target: common.target.clone(),

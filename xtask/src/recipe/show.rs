@@ -9,7 +9,7 @@ use crate::ctx::Ctx;
 use crate::digest;
 use crate::fault::{Fault, refuse};
 use crate::profile::facts::{Facts, demangle};
-use crate::profile::manifest::Manifest;
+use crate::profile::manifest::{Manifest, SourceState};
 use crate::profile::{profdata, store};
 use crate::recipe::install;
 use crate::recipe::plan::own_root;
@@ -70,8 +70,20 @@ fn show_manifest(bytes: &[u8], path: &Path, top: usize) -> Result<()> {
         "compiler   rustc {}, LLVM {}, {}",
         identity.compiler.release, identity.compiler.llvm, identity.target
     );
-    let dirty = if source.dirty { " with local changes" } else { "" };
-    println!("trained on {}{dirty}", source.commit.as_deref().unwrap_or("an unknown commit"));
+    let sources = |source: &SourceState| {
+        let dirty = if source.dirty { " with local changes" } else { "" };
+        format!("{}{dirty}", source.commit.as_deref().unwrap_or("sources outside git"))
+    };
+    let day = manifest.trained.as_deref().map(|day| format!(", {day}")).unwrap_or_default();
+    match &manifest.rebased_from {
+        None => println!("trained on {}{day}", sources(source)),
+        Some(from) => {
+            println!("trained on {}{day}", sources(&from.source));
+            println!("renamed to {}", sources(source));
+            let (kept, lost) = (from.kept * 100.0, from.lost_functions);
+            println!("kept       {kept:.2} % of the counts, {lost} functions lost");
+        }
+    }
     println!("functions  {} of {} ran", manifest.counted, manifest.functions);
     println!("counts     {}\n", manifest.total);
     let mut cases =
@@ -98,8 +110,12 @@ fn show_manifest(bytes: &[u8], path: &Path, top: usize) -> Result<()> {
 }
 
 fn show_file(ctx: &Ctx, path: &Path, top: usize) -> Result<()> {
-    let toolchain = toolchain::preflight(ctx, Need::Profiles, true)?;
-    let facts = profdata::facts(ctx, &toolchain, Fault::Quality, path)?;
+    let facts = if path.extension().is_some_and(|extension| extension == "xz") {
+        store::read_packed(path)?
+    } else {
+        let toolchain = toolchain::preflight(ctx, Need::Profiles, true)?;
+        profdata::facts(ctx, &toolchain, Fault::Quality, path)?
+    };
     if let Some(fault) = facts.fault() {
         return Err(refuse(Fault::Quality, format!("{}: {fault}", path.display())));
     }
