@@ -37,8 +37,8 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     if plan.goal == Goal::Inputs {
         return Ok(());
     }
-    build(ctx, &with_companions(&selection, &workloads), &Flavour::Baseline);
-    build(ctx, &selection, &Flavour::Instrumented);
+    build(ctx, &with_companions(&selection, &workloads), &Flavour::Baseline)?;
+    build(ctx, &selection, &Flavour::Instrumented)?;
     let profiles = train_and_merge(ctx, plan, &workloads, &inputs, &selection, &profdata)?;
     if plan.goal == Goal::Generate {
         return Ok(());
@@ -46,7 +46,7 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     if plan.common.per_tool {
         for (tool, path) in &profiles {
             let one = Selection { bins: vec![tool.clone()], ..selection.clone() };
-            build(ctx, &one, &Flavour::Optimised(path.clone()));
+            build(ctx, &one, &Flavour::Optimised(path.clone()))?;
         }
     } else {
         let family = merge::family_path(ctx);
@@ -54,7 +54,7 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
         println!("# merge (weights are computed from the counts)");
         let merge = profdata::weighted_command(ctx, &profdata, &weighted, &family);
         println!("{}", words::of(&merge.into()));
-        build(ctx, &selection, &Flavour::Optimised(family));
+        build(ctx, &selection, &Flavour::Optimised(family))?;
     }
     println!("# verify: every case with both programs; compare: {} rounds of", plan.rounds);
     let hyperfine = Hyperfine { path: "hyperfine".into(), version: String::new() };
@@ -62,7 +62,8 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     let scene = Scene { inputs: &inputs, servers, companions: &companions };
     let (rounds, max_rounds, workloads) = (plan.rounds, plan.max_rounds, &workloads);
     let names = ("baseline", "pgo");
-    let setup = Setup { ctx, hyperfine: &hyperfine, workloads, scene, rounds, max_rounds, names };
+    let (hyperfine, times) = (&hyperfine, "hyperfine");
+    let setup = Setup { ctx, hyperfine, workloads, scene, rounds, max_rounds, names, times };
     let run_case = |job: &Job<'_>, program: &Path| run_case(ctx, plan, &selection, job, program);
     for line in rounds::first_round(&setup, &run_case)? {
         println!("{line}");
@@ -93,13 +94,14 @@ fn programs(place: &Place, selection: &Selection) -> PathBuf {
 }
 
 /// Prints one build with the file that holds its flags.
-pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) {
+pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Result<()> {
     let place = Place::of(ctx, flavour);
     println!("# build-{}, with this in {}:", flavour.name(), place.config().display());
-    for line in flags::config_file(&flavour.rustflags(place.stray()), place.build_dir()).lines() {
+    for line in place.config_text(ctx, selection)?.lines() {
         println!("#   {line}");
     }
     println!("{}", words::of(&cargo::command(ctx, selection, &place).into()));
+    Ok(())
 }
 
 /// Prints training and merging; tells each tool's profile.
