@@ -519,7 +519,7 @@ pub(crate) struct Fuzz {
 
 #[derive(Args)]
 pub(crate) struct Ci {
-    /// Run only these steps (fmt, clippy, test, tidy, pgo)
+    /// Run only these steps (fmt, clippy, test, tidy, pgo; and workspace, which runs only when named)
     #[arg(value_name = "STEP")]
     pub(crate) steps: Vec<String>,
 }

@@ -9,6 +9,7 @@ mod bolt;
 mod build;
 mod ci;
 mod ci_gates;
+mod ci_workspace;
 mod clean;
 mod doctor;
 mod dry_run;

@@ -85,13 +85,15 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
         iterations: data.iterations,
     };
     let trained = train(ctx, plan, &selection, &provenance)?;
+    if plan.goal == Goal::Matrix {
+        return matrix::matrix(ctx, plan, &selection, &provenance, &trained);
+    }
+    if plan.proof.repro {
+        return repro::repro(ctx, plan, &selection, &provenance, &trained);
+    }
     let proven = match plan.goal {
-        Goal::Matrix => return matrix::matrix(ctx, plan, &selection, &provenance, &trained),
-        Goal::Full | Goal::Quick if plan.proof.repro => {
-            return repro::repro(ctx, plan, &selection, &provenance, &trained);
-        }
         Goal::Full | Goal::Quick => Some(prove(ctx, plan, &selection, &provenance, &trained)?),
-        Goal::Generate | Goal::Inputs => None,
+        Goal::Generate | Goal::Matrix | Goal::Inputs => None,
     };
     if plan.goal != Goal::Quick {
         ctx.stage("publish", || {

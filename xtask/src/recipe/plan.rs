@@ -78,6 +78,11 @@ impl Plan {
             let text = "pgo-matrix tries the family's profile and those of all tools; leave --per-tool out";
             return Err(refuse(Fault::Usage, text));
         }
+        let proves = options.proof.repro || options.proof.bolt || options.proof.counts;
+        if proves && ![Goal::Full, Goal::Quick].contains(&goal) {
+            let text = "--repro, --counts and --bolt belong to pgo and pgo-quick";
+            return Err(refuse(Fault::Usage, text));
+        }
         let default_dir = if quick { "target/pgo-quick" } else { "target/pgo" };
         let mut tools = common.tools.clone();
         tools.sort();

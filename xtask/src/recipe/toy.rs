@@ -114,6 +114,9 @@ fn json(path: &Path) -> serde_json::Value {
 fn the_same_sources_give_the_same_programs_in_two_folders() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path());
+    // Debug information names folders; link-time optimisation would only take time.
+    let profile = "[profile.dist]\ninherits = \"release\"\ndebug = 1\n";
+    atomic::write(&dir.path().join("Cargo.toml"), [MANIFEST, profile].concat().as_bytes()).unwrap();
     xtask(dir.path(), &["pgo", "--repro"]).unwrap();
     let out_dir = dir.path().join("target/pgo");
     assert!(!out_dir.join("repro").exists() && !dir.path().join("pgo-profiles").exists());
@@ -122,10 +125,10 @@ fn the_same_sources_give_the_same_programs_in_two_folders() {
     assert_ne!(leaking, WORDCOUNT);
     let main = dir.path().join("wordcount/src/main.rs");
     std::fs::write(main, leaking).unwrap();
-    let error = xtask(dir.path(), &["pgo", "--repro"]).unwrap_err();
+    let error = xtask(dir.path(), &["pgo", "wordcount", "--repro"]).unwrap_err();
     assert_eq!(exit_code(&error), 9, "{error:#}");
     let text = format!("{error:#}");
-    assert!(text.contains("wordcount in section .") && !text.contains("linesort"), "{text}");
+    assert!(text.contains("wordcount in section ."), "{text}");
 }
 
 #[test]

@@ -45,8 +45,10 @@ pub(crate) struct Report {
     pub(crate) profiles: Vec<ProfileRow>,
     pub(crate) comparison: Comparison,
     /// Instructions, when they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) counts: Option<Counts>,
     /// What came of BOLT, when it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bolt: Option<BoltReport>,
     pub(crate) stages: Vec<StageTime>,
 }
