@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use xshell::{Cmd, cmd};
 
-use crate::cargo::{Bin, Bins, Selection};
+use crate::cargo::{Bin, Bins, Place, Selection};
 use crate::compare::rounds::{self, Comparison, Setup};
 use crate::compare::statistics::Verdict;
 use crate::ctx::Ctx;
 use crate::flags::Flavour;
 use crate::profile::merge::Profiles;
 use crate::progress::Progress;
-use crate::recipe::install;
 use crate::recipe::pgo::{build_with, difference};
 use crate::recipe::plan::Plan;
+use crate::recipe::{dry_run, install};
 use crate::report::bolt::{BoltReport, BoltTool};
 use crate::toolchain::{self, Bolt, Toolchain};
 use crate::workload::case::Job;
 use crate::workload::{Kind, Workload, Workloads};
-use crate::{atomic, digest};
+use crate::{atomic, digest, words};
 
 /// How the code is laid out anew. The old text's place is used again and pages stay small:
 /// otherwise a program of two megabytes grows to six.
@@ -169,6 +169,28 @@ fn rearrange(
     let (sha256, bytes) = (digest::of_file(&path)?, std::fs::metadata(&path)?.len());
     let bin = Bin { tool: tool.clone(), path, sha256, bytes };
     Ok(difference(ctx, workload, setup.scene, plain, &bin, progress)?.map_or(Ok(bin), Err))
+}
+
+/// Prints the commands, for `--dry-run`.
+pub(crate) fn print(ctx: &Ctx, selection: &Selection, profile: PathBuf) -> Result<()> {
+    let flavour = Flavour::Relocatable(profile);
+    dry_run::build(ctx, selection, &flavour)?;
+    let programs = dry_run::programs(&Place::of(ctx, &flavour), selection);
+    let (optimiser, merger) = ("llvm-bolt".into(), "merge-fdata".into());
+    let bolt = Bolt { optimiser, merger, version: String::new() };
+    for tool in &selection.bins {
+        let (program, dir) = (programs.join(tool), ctx.out_dir.join("bolt").join(tool));
+        let (raw, counts) = (dir.join("raw"), dir.join(format!("{tool}.fdata")));
+        println!("# bolt {tool}");
+        let counting = instrument_command(ctx, &bolt, &program, &raw, &dir.join("counting"));
+        println!("{}", words::of(&counting.into()));
+        println!("# every training case with {}", dir.join("counting").display());
+        println!("merge-fdata {}/* -o {}", raw.display(), counts.display());
+        let layout = layout_command(ctx, &bolt, &program, &counts, &dir.join(tool));
+        println!("{}", words::of(&layout.into()));
+    }
+    println!("# verify, and rounds of pgo, its copy and bolt");
+    Ok(())
 }
 
 fn instrument_command<'a>(

@@ -12,6 +12,7 @@ use crate::flags::{self, Flavour};
 use crate::profile::{collect, merge, profdata, store};
 use crate::recipe::pgo::case_options;
 use crate::recipe::plan::{Goal, Plan, selection, with_companions};
+use crate::recipe::{bolt, matrix, repro};
 use crate::toolchain::{Compiler, Hyperfine, llvm_bin};
 use crate::words;
 use crate::workload::case::{Job, Scene};
@@ -43,6 +44,9 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     if plan.goal == Goal::Generate {
         return Ok(());
     }
+    if plan.goal == Goal::Matrix {
+        return rows(ctx, &selection, &profdata, &profiles);
+    }
     if plan.common.per_tool {
         for (tool, path) in &profiles {
             let one = Selection { bins: vec![tool.clone()], ..selection.clone() };
@@ -56,6 +60,11 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
         println!("{}", words::of(&merge.into()));
         build(ctx, &selection, &Flavour::Optimised(family))?;
     }
+    if plan.proof.repro {
+        let copy = repro::copy(ctx);
+        println!("# copy the sources to {}, merge and build there, compare bytes", copy.display());
+        return Ok(());
+    }
     println!("# verify: every case with both programs; compare: {} rounds of", plan.rounds);
     let hyperfine = Hyperfine { path: "hyperfine".into(), version: String::new() };
     let (companions, servers) = (Companions::default(), &workloads.servers);
@@ -68,6 +77,30 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     for line in rounds::first_round(&setup, &run_case)? {
         println!("{line}");
     }
+    if plan.proof.counts {
+        println!("# the same cases under valgrind --tool=callgrind");
+    }
+    if plan.proof.bolt { bolt::print(ctx, &selection, merge::family_path(ctx)) } else { Ok(()) }
+}
+
+/// The builds of the transfer matrix.
+fn rows(
+    ctx: &Ctx,
+    selection: &Selection,
+    profdata: &Path,
+    profiles: &[(String, PathBuf)],
+) -> Result<()> {
+    let family = merge::family_path(ctx);
+    let weighted: Vec<_> = profiles.iter().map(|(_, path)| (1, path.clone())).collect();
+    println!("# merge (weights are computed from the counts)");
+    let merge = profdata::weighted_command(ctx, profdata, &weighted, &family);
+    println!("{}", words::of(&merge.into()));
+    let tried = matrix::tried(ctx);
+    for (name, profile) in profiles.iter().chain([&("family".to_owned(), family)]) {
+        println!("# row {name}\ncp {} {}", profile.display(), tried.display());
+        build(ctx, selection, &Flavour::Trial(tried.clone()))?;
+    }
+    println!("# rounds with all of these programs, the baseline and its copy");
     Ok(())
 }
 
@@ -89,7 +122,7 @@ fn run_case(
 }
 
 /// Where the programs of one flavour are.
-fn programs(place: &Place, selection: &Selection) -> PathBuf {
+pub(crate) fn programs(place: &Place, selection: &Selection) -> PathBuf {
     place.target_dir().join(&selection.target).join(&selection.cargo_profile)
 }
 

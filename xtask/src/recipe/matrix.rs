@@ -1,7 +1,7 @@
 //! `pgo-matrix`: builds every tool with the profile of each tool and with the family's, measures
 //! all of them in the same rounds, and says whether one profile for all is good enough.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -118,7 +118,7 @@ fn rows(
     let mut sources: Vec<(String, &Path)> =
         profiles.iter().map(|profile| (profile.tool.clone(), profile.path.as_path())).collect();
     sources.push((FAMILY.to_owned(), &family));
-    let tried = ctx.out_dir.join("matrix/tried.profdata");
+    let tried = tried(ctx);
     let mut rows = Vec::new();
     for (name, profile) in sources {
         eprintln!("   row {name}");
@@ -137,6 +137,11 @@ fn rows(
         rows.push(Built { trained_on: name, all_tools_s, own_tool_s, bins });
     }
     Ok(rows)
+}
+
+/// Where the profile of the row that is being built is put.
+pub(crate) fn tried(ctx: &Ctx) -> PathBuf {
+    ctx.out_dir.join("matrix/tried.profdata")
 }
 
 /// Copies the programs: the next row's build overwrites them.

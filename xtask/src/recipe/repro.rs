@@ -1,7 +1,7 @@
 //! `pgo --repro`: merges what training counted twice, builds the optimised programs here and in a
 //! copy of the sources elsewhere, and compares every byte. Keeps neither the copy nor its builds.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -34,21 +34,26 @@ pub(crate) fn repro(
         build_optimised(ctx, toolchain, selection, &trained.profiles, per_tool)
     })?;
     atomic::fresh_dir(&ctx.out_dir.join("repro"))?;
-    let root = ctx.out_dir.join(COPY);
+    let root = copy(ctx);
     ctx.stage("copy-sources", || copy_sources(&ctx.root, &root, &ctx.out_dir))?;
-    let mut copy = Ctx::new(&root, Path::new("target/pgo"), ctx.verbose, None)?;
+    let mut other = Ctx::new(&root, Path::new("target/pgo"), ctx.verbose, None)?;
     // The copy is to be built with the compiler that built the original.
-    copy.foreign = ctx.foreign;
+    other.foreign = ctx.foreign;
     let profiles = ctx.stage("merge-again", || {
         let again = reversed(&trained.training);
-        let profiles = merge::merge(&copy, toolchain, provenance.workloads, &again)?;
+        let profiles = merge::merge(&other, toolchain, provenance.workloads, &again)?;
         same_profiles(&trained.profiles, &profiles).map(|()| profiles)
     })?;
     let second = ctx.stage("build-again", || {
-        build_optimised(&copy, toolchain, selection, &profiles, per_tool)
+        build_optimised(&other, toolchain, selection, &profiles, per_tool)
     })?;
     ctx.stage("compare-bytes", || same_programs(&first, &second, &root))?;
     std::fs::remove_dir_all(ctx.out_dir.join("repro")).context("cannot remove the copy")
+}
+
+/// The folder of the copied sources.
+pub(crate) fn copy(ctx: &Ctx) -> PathBuf {
+    ctx.out_dir.join(COPY)
 }
 
 /// The same raw profiles the other way round: merging may not depend on their order.
