@@ -69,20 +69,25 @@ pub(crate) struct Place {
     /// procedural macros and build scripts are built once.
     build_dir: PathBuf,
     config: PathBuf,
-    stray: PathBuf,
     log: String,
+    /// The flags of every crate.
+    rustflags: Vec<String>,
 }
 
 impl Place {
     /// The place of `flavour`'s build below the output folder.
     pub(crate) fn of(ctx: &Ctx, flavour: &Flavour) -> Self {
         let name = flavour.name();
+        let build_dir = ctx.out_dir.join("build/shared");
+        // Where an instrumented program writes when nobody told it where.
+        let mut rustflags = flavour.rustflags(&ctx.out_dir.join("stray"));
+        rustflags.extend(flags::remapping(&ctx.root, &build_dir));
         Self {
             target_dir: ctx.out_dir.join("build").join(name),
-            build_dir: ctx.out_dir.join("build/shared"),
+            build_dir,
             config: ctx.out_dir.join("build").join(format!("{name}.toml")),
-            stray: ctx.out_dir.join("stray"),
             log: format!("build-{name}"),
+            rustflags,
         }
     }
 
@@ -91,20 +96,29 @@ impl Place {
         &self.target_dir
     }
 
-    /// The folder of intermediate artefacts.
-    pub(crate) fn build_dir(&self) -> &Path {
-        &self.build_dir
-    }
-
     /// The configuration file that holds the flags.
     pub(crate) fn config(&self) -> &Path {
         &self.config
     }
 
-    /// Where an instrumented program writes when nobody told it where.
-    pub(crate) fn stray(&self) -> &Path {
-        &self.stray
+    /// The text of that file. A workspace without the wanted cargo profile gets a built-in one.
+    pub(crate) fn config_text(&self, ctx: &Ctx, selection: &Selection) -> Result<String> {
+        let text = flags::config_file(&self.rustflags, &self.build_dir);
+        let name = &selection.cargo_profile;
+        let manifest = root_manifest(ctx)?;
+        let written = manifest.get("profile").and_then(|profiles| profiles.get(name)).is_some();
+        let Some(settings) = flags::built_in_profile(name).filter(|_| !written) else {
+            return Ok(text);
+        };
+        Ok(format!("{text}\n[profile.{name}]\n{settings}"))
     }
+}
+
+fn root_manifest(ctx: &Ctx) -> Result<toml::Table> {
+    let path = ctx.root.join("Cargo.toml");
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| refuse(Fault::Usage, format!("{}: {error}", path.display())))?;
+    text.parse().with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// The cargo command of a build. Pure: `--dry-run` prints it.
@@ -124,8 +138,7 @@ pub(crate) fn command<'a>(ctx: &'a Ctx, selection: &Selection, place: &Place) ->
 /// Builds the selected programs in one flavour.
 pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Result<Bins> {
     let place = Place::of(ctx, flavour);
-    let rustflags = flavour.rustflags(&place.stray);
-    atomic::write(&place.config, flags::config_file(&rustflags, &place.build_dir).as_bytes())?;
+    atomic::write(&place.config, place.config_text(ctx, selection)?.as_bytes())?;
     let messages = ctx.run(command(ctx, selection, &place), &place.log)?;
     let mut executables = executables(&messages);
     let mut bins = Vec::new();
@@ -137,7 +150,7 @@ pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Resu
         let bytes = std::fs::metadata(&path)?.len();
         bins.push(Bin { tool: tool.clone(), path, sha256, bytes });
     }
-    Ok(Bins { rustflags, bins })
+    Ok(Bins { rustflags: place.rustflags, bins })
 }
 
 /// Reads cargo's JSON messages: binary name → path of the executable.
@@ -166,10 +179,7 @@ impl Sources {
             .ask(Path::new("cargo"), &["metadata", "--locked", "--format-version", "1"])
             .map_err(|error| refuse(Fault::Usage, format!("{error:#}")))?;
         let metadata: Metadata = serde_json::from_str(&text).context("cargo metadata")?;
-        let manifest: toml::Table = std::fs::read_to_string(ctx.root.join("Cargo.toml"))?
-            .parse()
-            .context("cannot read Cargo.toml")?;
-        let cargo_profile = profile_settings(&manifest, &selection.cargo_profile)?;
+        let cargo_profile = profile_settings(&root_manifest(ctx)?, &selection.cargo_profile)?;
         Ok(Self { local: metadata.closure(&selection.packages)?, cargo_profile })
     }
 
@@ -219,12 +229,17 @@ fn profile_settings(manifest: &toml::Table, name: &str) -> Result<toml::Table> {
                 next = parent.filter(|parent| !settings.contains_key(*parent)).map(str::to_owned);
                 settings.insert(name, profile.clone());
             }
-            // The built-in profiles need not be written down.
+            // Cargo's own profiles need not be written down.
             None if ["release", "dev"].contains(&name.as_str()) => {}
             None => {
-                let text =
-                    format!("Cargo.toml has no [profile.{name}]; add one that inherits release");
-                return Err(refuse(Fault::Usage, text));
+                let Some(ours) = flags::built_in_profile(&name) else {
+                    let text = format!(
+                        "Cargo.toml has no [profile.{name}]; add one that inherits release"
+                    );
+                    return Err(refuse(Fault::Usage, text));
+                };
+                settings.insert(name, ours.into());
+                next = Some("release".to_owned());
             }
         }
     }
@@ -310,6 +325,8 @@ mod tests {
         assert_eq!(names("quick"), ["dist", "quick", "release"]);
         assert_eq!(names("dist"), ["dist", "release"]);
         assert!(profile_settings(&manifest, "dst").is_err());
+        let without = profile_settings(&toml::Table::new(), "dist").unwrap();
+        assert_eq!(without["dist"]["lto"].as_str(), Some("fat"));
     }
 
     #[test]

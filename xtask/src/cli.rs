@@ -1,6 +1,7 @@
 //! The command tree as clap types; the doc comments are the help.
 
 mod keys;
+pub(crate) mod proof;
 
 use std::path::PathBuf;
 
@@ -11,7 +12,8 @@ pub(crate) use crate::cli::keys::{Check, Rebase};
 /// Builds, trains, proves and installs profile-guided binaries of this workspace.
 ///
 /// Exit codes: 0 ok · 1 a build or command failed · 2 usage · 3 toolchain unsuitable ·
-/// 4 training integrity · 5 profile quality · 6 stale profile · 7 optimised program differs, or a bar was missed · 10 this machine (disk, files) · 130 interrupted.
+/// 4 training integrity · 5 profile quality · 6 stale profile · 7 optimised program differs, or a bar was missed ·
+/// 8 inconclusive (only with --require-clear) · 9 not reproducible · 10 this machine (disk, files) · 130 interrupted.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, subcommand_required = true)]
 #[command(arg_required_else_help = true)]
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     PgoShow(Show),
     /// Remove what the pipeline made; profiles in --profile-dir stay
     PgoClean(Clean),
+    /// Train on each tool, measure on each tool: what a profile of the whole family costs
+    PgoMatrix(Pipeline),
     /// Make the inputs of the workloads, nothing else
     PgoInputs(Pipeline),
     /// Check the toolchain and the machine, mend what can be mended, say how to mend the rest
@@ -121,6 +125,8 @@ pub(crate) struct Pipeline {
     /// Take up an earlier run at this stage (see the stage table)
     #[arg(long, value_name = "STAGE")]
     pub(crate) from: Option<String>,
+    #[command(flatten)]
+    pub(crate) proof: proof::Proof,
 }
 
 /// `2%` or `2`, as 2.
@@ -523,7 +529,7 @@ pub(crate) struct Fuzz {
 
 #[derive(Args)]
 pub(crate) struct Ci {
-    /// Run only these steps (fmt, clippy, test, tidy, pgo)
+    /// Run only these steps (fmt, clippy, test, tidy, pgo; and workspace, which runs only when named)
     #[arg(value_name = "STEP")]
     pub(crate) steps: Vec<String>,
 }

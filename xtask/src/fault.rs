@@ -18,6 +18,10 @@ pub(crate) enum Fault {
     Stale,
     /// The optimised program behaves differently from the baseline.
     Regression,
+    /// A clear verdict was demanded, and the comparison gave none.
+    Inconclusive,
+    /// The same sources and the same profile gave another program.
+    Irreproducible,
     /// The machine: a full disk, an unreadable or unwritable file.
     Machine,
     /// SIGINT or SIGTERM ended the recipe.
@@ -34,6 +38,8 @@ impl Fault {
             Self::Quality => 5,
             Self::Stale => 6,
             Self::Regression => 7,
+            Self::Inconclusive => 8,
+            Self::Irreproducible => 9,
             Self::Machine => 10,
             Self::Interrupted => 130,
         }

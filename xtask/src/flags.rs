@@ -19,13 +19,20 @@ pub(crate) const PROFILE_ERROR: &str = "LLVM Profile Error";
 /// v0 mangling keeps symbol names unambiguous, so that a profile can be re-keyed later.
 const COMMON: [&str; 1] = ["-Csymbol-mangling-version=v0"];
 
-/// The three ways in which the same sources are built.
+/// Makes the linker keep the relocations that BOLT moves code by.
+const KEEP_RELOCATIONS: &str = "-Clink-arg=-Wl,--emit-relocs";
+
+/// The ways in which the same sources are built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Flavour {
     Baseline,
     Instrumented,
     /// Built with this merged profile.
     Optimised(PathBuf),
+    /// The same, and BOLT can work on it.
+    Relocatable(PathBuf),
+    /// As `Optimised`, in a place of its own: with a profile that is only tried.
+    Trial(PathBuf),
 }
 
 impl Flavour {
@@ -35,6 +42,8 @@ impl Flavour {
             Self::Baseline => "baseline",
             Self::Instrumented => "instrumented",
             Self::Optimised(_) => "optimised",
+            Self::Relocatable(_) => "relocatable",
+            Self::Trial(_) => "trial",
         }
     }
 
@@ -45,15 +54,48 @@ impl Flavour {
         match self {
             Self::Baseline => {}
             Self::Instrumented => flags.push(format!("-Cprofile-generate={}", stray.display())),
-            Self::Optimised(profile) => flags.push(format!("-Cprofile-use={}", profile.display())),
+            Self::Optimised(profile) | Self::Trial(profile) => flags.push(profile_use(profile)),
+            Self::Relocatable(profile) => {
+                flags.extend([profile_use(profile), KEEP_RELOCATIONS.to_owned()]);
+            }
         }
         flags
     }
 }
 
+/// Keeps the names of this machine's folders out of the programs, debug information included, so
+/// that the same sources give the same bytes wherever they are. Of two that fit the last one
+/// counts, and the folder of intermediate artefacts is usually inside the workspace.
+pub(crate) fn remapping(root: &Path, build_dir: &Path) -> [String; 2] {
+    let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
+    [remap(root, "."), remap(build_dir, "./build")]
+}
+
 /// The flags every flavour shares; part of a profile's identity.
 pub(crate) fn common() -> Vec<String> {
     COMMON.map(str::to_owned).to_vec()
+}
+
+/// The settings of a cargo profile that a workspace without it is built with: those of this
+/// workspace. None for other names.
+pub(crate) fn built_in_profile(name: &str) -> Option<toml::Table> {
+    let mut settings = toml::Table::from_iter([
+        ("inherits".to_owned(), "release".into()),
+        ("lto".to_owned(), "fat".into()),
+        ("codegen-units".to_owned(), 1.into()),
+        ("panic".to_owned(), "unwind".into()),
+        ("debug".to_owned(), 1.into()),
+        ("strip".to_owned(), false.into()),
+    ]);
+    match name {
+        "dist" => {}
+        "dist-quick" => {
+            settings.insert("lto".to_owned(), "off".into());
+            settings.insert("debug".to_owned(), 0.into());
+        }
+        _ => return None,
+    }
+    Some(settings)
 }
 
 /// The cargo configuration file that applies `rustflags` to every crate of the target and keeps
@@ -73,6 +115,10 @@ pub(crate) fn probe(raw_dir: &Path) -> [String; 2] {
 
 /// The flag that compiles the probe with the profile it made.
 pub(crate) fn probe_use(profile: &Path) -> String {
+    profile_use(profile)
+}
+
+fn profile_use(profile: &Path) -> String {
     format!("-Cprofile-use={}", profile.display())
 }
 
@@ -122,6 +168,16 @@ mod tests {
             &expect![[r#"
                 [target.'cfg(all())']
                 rustflags = ["-Csymbol-mangling-version=v0", "-Cprofile-use=a b/x.profdata"]
+
+                [build]
+                build-dir = "out/shared"
+            "#]],
+        );
+        check(
+            &Flavour::Relocatable("x.profdata".into()),
+            &expect![[r#"
+                [target.'cfg(all())']
+                rustflags = ["-Csymbol-mangling-version=v0", "-Cprofile-use=x.profdata", "-Clink-arg=-Wl,--emit-relocs"]
 
                 [build]
                 build-dir = "out/shared"

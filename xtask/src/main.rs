@@ -9,6 +9,7 @@ mod cli;
 mod compare;
 mod ctx;
 mod digest;
+mod elf;
 mod fault;
 mod flags;
 mod lock;

@@ -12,6 +12,7 @@ use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::flags;
 use crate::surroundings;
+use crate::recipe::own_root;
 
 /// The release that is installed when PATH has none: newer ones need a newer compiler.
 const HYPERFINE_VERSION: &str = "1.20.0";
@@ -294,8 +295,11 @@ fn prove(ctx: &Ctx, profdata: PathBuf, mend: &str) -> Result<PathBuf, Trouble> {
 fn hyperfine(ctx: &Ctx, mend: bool) -> Result<Hyperfine, Trouble> {
     let root = Path::new("target/tools");
     let own = ctx.root.join(root).join("bin/hyperfine");
+    // Another workspace need not build what this one has.
+    let ours = own_root().join(root).join("bin/hyperfine");
     let usable = |path: PathBuf| usable_hyperfine(ctx, path);
-    if let Some(found) = in_path("hyperfine").and_then(usable).or_else(|| usable(own.clone())) {
+    let found = in_path("hyperfine").and_then(usable).or_else(|| usable(own.clone()));
+    if let Some(found) = found.or_else(|| usable(ours)) {
         eprintln!("   hyperfine {} ({})", found.version, found.path.display());
         return Ok(found);
     }
@@ -326,6 +330,43 @@ fn usable_hyperfine(ctx: &Ctx, path: PathBuf) -> Option<Hyperfine> {
 fn version_number(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// BOLT of the compiler's LLVM.
+pub(crate) struct Bolt {
+    pub(crate) optimiser: PathBuf,
+    pub(crate) merger: PathBuf,
+    pub(crate) version: String,
+}
+
+/// Finds BOLT: `$LLVM_BOLT`, a versioned one in PATH, Debian's folder, an unversioned one in PATH.
+/// Its major version must be the compiler's. The error says what is missing.
+pub(crate) fn bolt(ctx: &Ctx, compiler: &Compiler) -> Result<Bolt, String> {
+    let major = compiler.llvm_major();
+    let mend = format!("as root: apt-get install bolt-{major}, or set LLVM_BOLT");
+    let set = std::env::var_os("LLVM_BOLT").map(PathBuf::from);
+    let debian = PathBuf::from(format!("/usr/lib/llvm-{major}/bin/llvm-bolt"));
+    let found = set
+        .or_else(|| in_path(&format!("llvm-bolt-{major}")))
+        .or_else(|| Some(debian).filter(|path| path.is_file()))
+        .or_else(|| in_path("llvm-bolt"));
+    let Some(optimiser) = found else {
+        return Err(format!("no llvm-bolt of LLVM {major} ({mend})"));
+    };
+    let told = ctx.ask(&optimiser, &["--version"]).map_err(|error| format!("{error:#}"))?;
+    let version =
+        told.split("LLVM version ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let version = version.unwrap_or("unknown").to_owned();
+    if version.split('.').next() != Some(major) {
+        let path = optimiser.display();
+        return Err(format!("{path} is of LLVM {version}, the compiler of {major} ({mend})"));
+    }
+    let name = optimiser.file_name().unwrap_or_default().to_string_lossy();
+    let merger = optimiser.with_file_name(name.replace("llvm-bolt", "merge-fdata"));
+    if !merger.is_file() {
+        return Err(format!("no {} beside llvm-bolt ({mend})", merger.display()));
+    }
+    Ok(Bolt { optimiser, merger, version })
 }
 
 /// The first file of that name in the folders of PATH.

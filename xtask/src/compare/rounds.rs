@@ -23,9 +23,11 @@ use crate::workload::{Case, Kind, Measure, Workloads};
 use crate::{atomic, digest, words};
 
 /// The order of arms within rounds and all bootstrap samples come from this seed.
-const SEED: u64 = 2026;
+pub(crate) const SEED: u64 = 2026;
 /// The folders of the arms; their names are of equal length, so that arguments are too.
-const FOLDERS: [&str; 3] = ["a", "b", "c"];
+const FOLDERS: &str = "abcdefghijklmnopqrstuvwxyz";
+/// What the copy of the first arm is called.
+const PLACEBO: &str = "placebo";
 
 /// What a comparison needs beside the programs.
 pub(crate) struct Setup<'a> {
@@ -39,6 +41,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) max_rounds: u32,
     /// What the first arm and the one that is compared with it are called.
     pub(crate) names: (&'static str, &'static str),
+    /// The folder of the raw times, below the output folder.
+    pub(crate) times: &'static str,
 }
 
 /// The result for one case.
@@ -67,6 +71,13 @@ pub(crate) struct CaseResult {
     ratios: Vec<f64>,
     #[serde(skip)]
     placebo_ratios: Vec<f64>,
+}
+
+/// The runs of one case with several programs.
+pub(crate) struct CaseRuns {
+    pub(crate) tool: String,
+    /// For each arm its seconds, round by round.
+    pub(crate) arms: Vec<Vec<f64>>,
 }
 
 /// What one program needs for one case.
@@ -115,6 +126,13 @@ impl Comparison {
         cases.chain(means.map(|mean| format!("{} (mean)", mean.name))).collect()
     }
 
+    /// The tools, and all of them together, of which nothing can be said.
+    pub(crate) fn unclear(&self) -> Vec<String> {
+        let verdict = |mean: &&Mean| Verdict::of(&mean.candidate, &mean.placebo);
+        let unclear = self.means.iter().filter(|mean| verdict(mean) == Verdict::Inconclusive);
+        unclear.map(|mean| mean.name.clone()).collect()
+    }
+
     /// The least rounds with which one case of so many can be proven, when all of them agree: half
     /// of the signs' 2^n choices, twice, times the cases.
     pub(crate) fn least_rounds(&self) -> u32 {
@@ -131,7 +149,7 @@ pub(crate) fn first_round(
 ) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     each_case(setup, |tool, case| {
-        let runner = Runner::new(setup, tool, case, FOLDERS.len())?;
+        let runner = Runner::new(setup, tool, case, &setup.three())?;
         if case.has_company() {
             lines.extend(runner.programs.iter().map(|program| run_case(&runner.job, program)));
         } else {
@@ -144,7 +162,9 @@ pub(crate) fn first_round(
 
 /// Runs all rounds of all cases with the programs of a baseline, of its copy and of a candidate.
 pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, candidate: &Bins) -> Result<Comparison> {
-    let mut cases = run(setup, &[baseline, baseline, candidate], judged)?;
+    let names = setup.three();
+    let arms = [(names[0], baseline), (names[1], baseline), (names[2], candidate)];
+    let mut cases = run(setup, &arms, judged)?;
     correct(&mut cases);
     Ok(Comparison {
         seed: SEED,
@@ -158,11 +178,46 @@ pub(crate) fn compare(setup: &Setup<'_>, baseline: &Bins, candidate: &Bins) -> R
 
 /// Runs all rounds of all cases with these programs alone.
 pub(crate) fn measure(setup: &Setup<'_>, programs: &Bins) -> Result<Vec<CaseCost>> {
-    run(setup, &[programs], |runner, progress| {
+    run(setup, &[(setup.names.0, programs)], |runner, progress| {
         let mut runs = vec![Vec::new()];
         runner.rounds(&mut runs, progress)?;
         Ok(runner.cost(&runs[0]))
     })
+}
+
+/// Runs all rounds of all cases with a baseline, its copy and any number of candidates, each once
+/// per round.
+pub(crate) fn contest(
+    setup: &Setup<'_>,
+    baseline: &Bins,
+    candidates: &[(&str, &Bins)],
+) -> Result<Vec<CaseRuns>> {
+    let mut arms = vec![(setup.names.0, baseline), (PLACEBO, baseline)];
+    arms.extend(candidates);
+    anyhow::ensure!(arms.len() <= FOLDERS.len(), "too many programs for one comparison");
+    run(setup, &arms, |runner, progress| {
+        let mut runs = vec![Vec::new(); runner.arms.len()];
+        runner.rounds(&mut runs, progress)?;
+        runner.keep(&runs)?;
+        let Job { tool, case, .. } = runner.job;
+        let seconds = |runs: &Vec<Measurement>| runs.iter().map(|run| value(case, run)).collect();
+        Ok(CaseRuns { tool: tool.to_owned(), arms: runs.iter().map(seconds).collect() })
+    })
+}
+
+impl Setup<'_> {
+    /// The names of the arms when one program is compared with another.
+    fn three(&self) -> [&'static str; 3] {
+        [self.names.0, PLACEBO, self.names.1]
+    }
+
+    fn times_dir(&self) -> PathBuf {
+        self.ctx.out_dir.join(self.times)
+    }
+}
+
+fn folders() -> impl Iterator<Item = &'static str> {
+    (0..FOLDERS.len()).map(|index| &FOLDERS[index..=index])
 }
 
 /// Takes back what only the number of cases made look sure.
@@ -179,10 +234,10 @@ fn correct(cases: &mut [CaseResult]) {
 /// Copies the programs into their arms, runs every case and concludes something from its runs.
 fn run<T>(
     setup: &Setup<'_>,
-    arms: &[&Bins],
+    arms: &[(&str, &Bins)],
     conclude: fn(&Runner<'_>, &mut Progress) -> Result<T>,
 ) -> Result<Vec<T>> {
-    for (folder, bins) in FOLDERS.iter().zip(arms) {
+    for (folder, (_, bins)) in folders().zip(arms) {
         let folder = setup.ctx.out_dir.join("arms").join(folder);
         atomic::fresh_dir(&folder)?;
         for bin in &bins.bins {
@@ -190,13 +245,14 @@ fn run<T>(
                 .with_context(|| format!("cannot copy {}", bin.path.display()))?;
         }
     }
-    atomic::fresh_dir(&setup.ctx.out_dir.join("hyperfine"))?;
+    atomic::fresh_dir(&setup.times_dir())?;
+    let names: Vec<&str> = arms.iter().map(|(name, _)| *name).collect();
     let count = setup.workloads.tools.iter().flat_map(|tool| tool.cases(Kind::Eval)).count();
     let mut progress = Progress::new("compare", count as u64 * u64::from(setup.rounds + 1));
     let mut results = Vec::new();
     each_case(setup, |tool, case| {
         progress.say(&format!("{tool} {}", case.name));
-        let runner = Runner::new(setup, tool, case, arms.len())?;
+        let runner = Runner::new(setup, tool, case, &names)?;
         results.push(conclude(&runner, &mut progress)?);
         Ok(())
     })?;
@@ -242,18 +298,17 @@ struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    fn new(setup: &'a Setup<'a>, tool: &'a str, case: &'a Case, arms: usize) -> Result<Self> {
+    fn new(setup: &'a Setup<'a>, tool: &'a str, case: &'a Case, names: &[&str]) -> Result<Self> {
         let job = Job { ctx: setup.ctx, tool, case, scene: setup.scene };
         let program = |folder| setup.ctx.out_dir.join("arms").join(folder).join(tool);
-        let programs: Vec<PathBuf> = FOLDERS.iter().take(arms).map(program).collect();
+        let programs: Vec<PathBuf> = folders().take(names.len()).map(program).collect();
         let args = job.args(None)?;
-        let names = [setup.names.0, "placebo", setup.names.1];
-        let arm = |(name, program): (&'static str, &PathBuf)| {
+        let arm = |(name, program): (&&str, &PathBuf)| {
             let program = std::iter::once(program.display().to_string());
-            Arm { name: name.to_owned(), words: program.chain(args.iter().cloned()).collect() }
+            Arm { name: (*name).to_owned(), words: program.chain(args.iter().cloned()).collect() }
         };
-        let arms = names.into_iter().zip(&programs).map(arm).collect();
-        let export = setup.ctx.out_dir.join("hyperfine").join("round.json");
+        let arms = names.iter().zip(&programs).map(arm).collect();
+        let export = setup.times_dir().join("round.json");
         Ok(Self { setup, job, arms, programs, export })
     }
 
@@ -345,9 +400,10 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn judge(&self, runs: &[Vec<Measurement>], misses: f64) -> Result<CaseResult> {
-        let Job { ctx, tool, case, .. } = &self.job;
-        let times = ctx.out_dir.join("hyperfine").join(format!("{tool}.{}.json", case.name));
+    /// Writes all runs in hyperfine's form.
+    fn keep(&self, runs: &[Vec<Measurement>]) -> Result<(PathBuf, Export)> {
+        let Job { tool, case, .. } = &self.job;
+        let times = self.setup.times_dir().join(format!("{tool}.{}.json", case.name));
         let pooled = self
             .arms
             .iter()
@@ -355,6 +411,12 @@ impl<'a> Runner<'a> {
             .map(|(arm, runs)| hyperfine::pool(&words::join(&arm.words), runs, &arm.name));
         let export = Export { results: pooled.collect() };
         atomic::write_json(&times, &export)?;
+        Ok((times, export))
+    }
+
+    fn judge(&self, runs: &[Vec<Measurement>], misses: f64) -> Result<CaseResult> {
+        let Job { ctx, tool, case, .. } = &self.job;
+        let (times, export) = self.keep(runs)?;
         let of =
             |arm: usize| -> Vec<f64> { runs[arm].iter().map(|run| value(case, run)).collect() };
         let (baseline, placebo, candidate) = (of(0), of(1), of(2));

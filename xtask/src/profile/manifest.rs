@@ -57,6 +57,9 @@ pub(crate) struct Manifest {
     /// it was built with `--per-tool`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) built_with: Option<String>,
+    /// In a program: whether BOLT has rearranged it, when that was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bolt: Option<BoltNote>,
     pub(crate) identity: Identity,
     pub(crate) cargo: String,
     pub(crate) source: SourceState,
@@ -94,6 +97,16 @@ pub(crate) enum Difference {
     Deep(String),
     /// Only names are others, as far as the settings tell.
     Names(String),
+}
+
+/// What BOLT did to a program.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct BoltNote {
+    pub(crate) kept: bool,
+    /// Why BOLT's program was kept or not.
+    pub(crate) why: String,
+    /// What llvm-bolt calls its version; none when there was no usable one.
+    pub(crate) version: Option<String>,
 }
 
 /// What a manifest says beyond the profile itself.
@@ -228,6 +241,7 @@ impl Manifest {
             trained: Some(today()),
             rebased_from: None,
             built_with: None,
+            bolt: None,
             identity: provenance.identity.clone(),
             cargo: provenance.toolchain.cargo.clone(),
             source: provenance.source.clone(),

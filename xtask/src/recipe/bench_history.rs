@@ -76,6 +76,7 @@ fn work(ctx: &Ctx, options: &BenchCases, goal: &Goal<'_>) -> Result<()> {
         rounds,
         max_rounds: rounds,
         names: ("saved", "now"),
+        times: "hyperfine",
     };
     if let Some(before) = before {
         let compared =

@@ -63,8 +63,7 @@ fn build(ctx: &Ctx, common: &cli::Common) -> Result<()> {
             selection.bins.join(", "),
             common.profile_dir.display()
         );
-        dry_run::build(ctx, &selection, &Flavour::Optimised(family));
-        return Ok(());
+        return dry_run::build(ctx, &selection, &Flavour::Optimised(family));
     }
     let toolchain = ctx.stage("preflight", || toolchain::preflight(ctx, Need::Builds, true))?;
     let identity = Identity::now(&toolchain.compiler, &selection, &sources);

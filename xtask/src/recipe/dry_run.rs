@@ -12,6 +12,7 @@ use crate::flags::{self, Flavour};
 use crate::profile::{collect, merge, profdata, store};
 use crate::recipe::pgo::case_options;
 use crate::recipe::plan::{Goal, Plan, selection, with_companions};
+use crate::recipe::{bolt, matrix, repro};
 use crate::toolchain::{Compiler, Hyperfine, llvm_bin};
 use crate::words;
 use crate::workload::case::{Job, Scene};
@@ -37,16 +38,19 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     if plan.goal == Goal::Inputs {
         return Ok(());
     }
-    build(ctx, &with_companions(&selection, &workloads), &Flavour::Baseline);
-    build(ctx, &selection, &Flavour::Instrumented);
+    build(ctx, &with_companions(&selection, &workloads), &Flavour::Baseline)?;
+    build(ctx, &selection, &Flavour::Instrumented)?;
     let profiles = train_and_merge(ctx, plan, &workloads, &inputs, &selection, &profdata)?;
     if plan.goal == Goal::Generate {
         return Ok(());
     }
+    if plan.goal == Goal::Matrix {
+        return rows(ctx, &selection, &profdata, &profiles);
+    }
     if plan.common.per_tool {
         for (tool, path) in &profiles {
             let one = Selection { bins: vec![tool.clone()], ..selection.clone() };
-            build(ctx, &one, &Flavour::Optimised(path.clone()));
+            build(ctx, &one, &Flavour::Optimised(path.clone()))?;
         }
     } else {
         let family = merge::family_path(ctx);
@@ -54,7 +58,12 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
         println!("# merge (weights are computed from the counts)");
         let merge = profdata::weighted_command(ctx, &profdata, &weighted, &family);
         println!("{}", words::of(&merge.into()));
-        build(ctx, &selection, &Flavour::Optimised(family));
+        build(ctx, &selection, &Flavour::Optimised(family))?;
+    }
+    if plan.proof.repro {
+        let copy = repro::copy(ctx);
+        println!("# copy the sources to {}, merge and build there, compare bytes", copy.display());
+        return Ok(());
     }
     println!("# verify: every case with both programs; compare: {} rounds of", plan.rounds);
     let hyperfine = Hyperfine { path: "hyperfine".into(), version: String::new() };
@@ -62,11 +71,36 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
     let scene = Scene { inputs: &inputs, servers, companions: &companions };
     let (rounds, max_rounds, workloads) = (plan.rounds, plan.max_rounds, &workloads);
     let names = ("baseline", "pgo");
-    let setup = Setup { ctx, hyperfine: &hyperfine, workloads, scene, rounds, max_rounds, names };
+    let (hyperfine, times) = (&hyperfine, "hyperfine");
+    let setup = Setup { ctx, hyperfine, workloads, scene, rounds, max_rounds, names, times };
     let run_case = |job: &Job<'_>, program: &Path| run_case(ctx, plan, &selection, job, program);
     for line in rounds::first_round(&setup, &run_case)? {
         println!("{line}");
     }
+    if plan.proof.counts {
+        println!("# the same cases under valgrind --tool=callgrind");
+    }
+    if plan.proof.bolt { bolt::print(ctx, &selection, merge::family_path(ctx)) } else { Ok(()) }
+}
+
+/// The builds of the transfer matrix.
+fn rows(
+    ctx: &Ctx,
+    selection: &Selection,
+    profdata: &Path,
+    profiles: &[(String, PathBuf)],
+) -> Result<()> {
+    let family = merge::family_path(ctx);
+    let weighted: Vec<_> = profiles.iter().map(|(_, path)| (1, path.clone())).collect();
+    println!("# merge (weights are computed from the counts)");
+    let merge = profdata::weighted_command(ctx, profdata, &weighted, &family);
+    println!("{}", words::of(&merge.into()));
+    let tried = matrix::tried(ctx);
+    for (name, profile) in profiles.iter().chain([&("family".to_owned(), family)]) {
+        println!("# row {name}\ncp {} {}", profile.display(), tried.display());
+        build(ctx, selection, &Flavour::Trial(tried.clone()))?;
+    }
+    println!("# rounds with all of these programs, the baseline and its copy");
     Ok(())
 }
 
@@ -88,18 +122,19 @@ fn run_case(
 }
 
 /// Where the programs of one flavour are.
-fn programs(place: &Place, selection: &Selection) -> PathBuf {
+pub(crate) fn programs(place: &Place, selection: &Selection) -> PathBuf {
     place.target_dir().join(&selection.target).join(&selection.cargo_profile)
 }
 
 /// Prints one build with the file that holds its flags.
-pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) {
+pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Result<()> {
     let place = Place::of(ctx, flavour);
     println!("# build-{}, with this in {}:", flavour.name(), place.config().display());
-    for line in flags::config_file(&flavour.rustflags(place.stray()), place.build_dir()).lines() {
+    for line in place.config_text(ctx, selection)?.lines() {
         println!("#   {line}");
     }
     println!("{}", words::of(&cargo::command(ctx, selection, &place).into()));
+    Ok(())
 }
 
 /// Prints training and merging; tells each tool's profile.

@@ -5,21 +5,27 @@ mod bench_dtail;
 mod bench_history;
 mod bench_local;
 mod bench_server;
+mod bolt;
 mod build;
 mod check;
 mod ci;
 mod ci_gates;
+mod ci_workspace;
 mod clean;
 mod doctor;
 mod dry_run;
 mod fuzz;
 mod install;
+mod matrix;
 mod pgo;
 mod plan;
 mod profile;
 mod rebase;
+mod repro;
 mod run_case;
 mod show;
+#[cfg(test)]
+mod toy;
 
 use anyhow::Result;
 
@@ -36,6 +42,7 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Pgo(options) => pgo::pgo(&Plan::new(&options, Goal::Full)?),
         Command::PgoQuick(options) => pgo::pgo(&Plan::new(&options, Goal::Quick)?),
         Command::PgoGenerate(options) => pgo::pgo(&Plan::new(&options, Goal::Generate)?),
+        Command::PgoMatrix(options) => pgo::pgo(&Plan::new(&options, Goal::Matrix)?),
         Command::PgoInputs(options) => pgo::pgo(&Plan::new(&options, Goal::Inputs)?),
         Command::BuildPgo(options) => build::build_pgo(&options),
         Command::InstallPgo(options) => install::install_pgo(&options),

@@ -1,10 +1,11 @@
 //! `pgo`, `pgo-quick`, `pgo-generate`, `pgo-inputs`: one pipeline that goes more or less far.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::cargo::{self, Bins, Selection, Sources};
+use crate::cargo::{self, Bin, Bins, Selection, Sources};
+use crate::compare::counts::{self, Counts};
 use crate::compare::rounds::{self, Comparison, Setup};
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
@@ -12,19 +13,22 @@ use crate::flags::Flavour;
 use crate::lock::Lock;
 use crate::profile::collect::{self, Training};
 use crate::profile::decline;
-use crate::profile::manifest::{Identity, Provenance, SourceState};
+use crate::profile::manifest::{Identity, Manifest, Provenance, SourceState};
 use crate::profile::merge::{self, Profiles};
 use crate::profile::store;
 use crate::progress::Progress;
-use crate::recipe::dry_run;
+use crate::recipe::build::{Built, RECORD};
 use crate::recipe::plan::{Goal, Plan, selection, with_companions};
+use crate::recipe::{bolt, dry_run, matrix, repro};
+use crate::report::bolt::BoltReport;
 use crate::report::machine::Machine;
 use crate::report::{self, ProfileRow, Report};
 use crate::toolchain::{self, Compiler, Toolchain};
 use crate::workload::case::{Job, Scene};
 use crate::workload::fixture::Companions;
 use crate::workload::inputs;
-use crate::workload::{Kind, Workloads};
+use crate::workload::{Kind, Workload, Workloads};
+use crate::{atomic, digest};
 
 /// Runs the pipeline and prints the stage table, also when a stage failed.
 pub(crate) fn pgo(plan: &Plan) -> Result<()> {
@@ -36,6 +40,23 @@ pub(crate) fn pgo(plan: &Plan) -> Result<()> {
     let result = pipeline(&ctx, plan);
     report::print_stages(&ctx);
     result
+}
+
+/// What the stages up to merging give.
+pub(crate) struct Trained {
+    pub(crate) baseline: Bins,
+    pub(crate) training: Training,
+    pub(crate) profiles: Profiles,
+}
+
+/// What the optimised programs turned out to be.
+struct Proven {
+    /// What is to be installed: BOLT's programs where they were kept.
+    programs: Bins,
+    rows: Vec<ProfileRow>,
+    comparison: Comparison,
+    counts: Option<Counts>,
+    bolt: Option<BoltReport>,
 }
 
 fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
@@ -55,30 +76,6 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
     if plan.goal == Goal::Inputs {
         return Ok(());
     }
-    let baseline = ctx.artefact("build-baseline", || {
-        cargo::build(ctx, &with_companions(&selection, &workloads), &Flavour::Baseline)
-    })?;
-    let instrumented = ctx
-        .artefact("build-instrumented", || cargo::build(ctx, &selection, &Flavour::Instrumented))?;
-    let key = collect::key(&workloads, &inputs, &baseline, &instrumented, data.iterations);
-    let training = ctx.artefact_unless(
-        "train",
-        |old: &Training| old.key == key,
-        || {
-            let iterations = data.iterations;
-            collect::train(
-                ctx,
-                &toolchain,
-                &workloads,
-                &inputs,
-                &baseline,
-                &instrumented,
-                iterations,
-            )
-        },
-    )?;
-    let profiles =
-        ctx.artefact("merge", || merge::merge(ctx, &toolchain, &workloads, &training))?;
     let provenance = Provenance {
         toolchain: &toolchain,
         identity,
@@ -88,12 +85,17 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
         data_size: data.data_size,
         iterations: data.iterations,
     };
-    compare_with_published(ctx, plan, &profiles, &provenance)?;
+    let trained = train(ctx, plan, &selection, &provenance)?;
+    if plan.goal == Goal::Matrix {
+        return matrix::matrix(ctx, plan, &selection, &provenance, &trained);
+    }
+    if plan.proof.repro {
+        return repro::repro(ctx, plan, &selection, &provenance, &trained);
+    }
+    compare_with_published(ctx, plan, &trained.profiles, &provenance)?;
     let proven = match plan.goal {
-        Goal::Generate | Goal::Inputs => None,
-        Goal::Full | Goal::Quick => {
-            Some(prove(ctx, plan, &selection, &provenance, &baseline, &profiles)?)
-        }
+        Goal::Full | Goal::Quick => Some(prove(ctx, plan, &selection, &provenance, &trained)?),
+        Goal::Generate | Goal::Matrix | Goal::Inputs => None,
     };
     if plan.goal != Goal::Quick {
         ctx.stage("publish", || {
@@ -102,11 +104,40 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
                 return Err(refuse(Fault::Stale, text));
             }
             let profile_dir = ctx.root.join(&plan.common.profile_dir);
-            store::publish(ctx, &profile_dir, &profiles, &provenance)
+            store::publish(ctx, &profile_dir, &trained.profiles, &provenance)
         })?;
     }
-    let Some((comparison, rows)) = proven else { return Ok(()) };
-    ctx.stage("report", || write_report(ctx, plan, &provenance, rows, comparison))
+    let Some(proven) = proven else { return Ok(()) };
+    let built = match plan.goal {
+        Goal::Full => proofs(ctx, plan, &provenance, &trained.profiles, &proven)?,
+        _ => Vec::new(),
+    };
+    ctx.stage("report", || write_report(ctx, plan, &provenance, proven))?;
+    // What did not pass its gates is not left for `install-pgo`.
+    if built.is_empty() { Ok(()) } else { atomic::write_json(&ctx.out_dir.join(RECORD), &built) }
+}
+
+/// Builds what is compared and what is trained, trains it and merges what it counted.
+fn train(
+    ctx: &Ctx,
+    plan: &Plan,
+    selection: &Selection,
+    provenance: &Provenance<'_>,
+) -> Result<Trained> {
+    let Provenance { toolchain, workloads, inputs, iterations, .. } = *provenance;
+    let baseline = ctx.artefact("build-baseline", || {
+        cargo::build(ctx, &with_companions(selection, workloads), &Flavour::Baseline)
+    })?;
+    let instrumented = ctx
+        .artefact("build-instrumented", || cargo::build(ctx, selection, &Flavour::Instrumented))?;
+    let key = collect::key(workloads, inputs, &baseline, &instrumented, plan.data.iterations);
+    let training = ctx.artefact_unless(
+        "train",
+        |old: &Training| old.key == key,
+        || collect::train(ctx, toolchain, workloads, inputs, &baseline, &instrumented, iterations),
+    )?;
+    let profiles = ctx.artefact("merge", || merge::merge(ctx, toolchain, workloads, &training))?;
+    Ok(Trained { baseline, training, profiles })
 }
 
 /// Refuses profiles that fell far behind those they would replace, before anything long is done
@@ -132,10 +163,10 @@ fn prove(
     plan: &Plan,
     selection: &Selection,
     provenance: &Provenance<'_>,
-    baseline: &Bins,
-    profiles: &Profiles,
-) -> Result<(Comparison, Vec<ProfileRow>)> {
+    trained: &Trained,
+) -> Result<Proven> {
     let Provenance { toolchain, workloads, inputs, .. } = provenance;
+    let Trained { baseline, profiles, .. } = trained;
     let pgo = ctx.artefact("build-optimised", || {
         build_optimised(ctx, toolchain, selection, profiles, plan.common.per_tool)
     })?;
@@ -150,18 +181,50 @@ fn prove(
         rounds: plan.rounds,
         max_rounds: plan.max_rounds,
         names: ("baseline", "pgo"),
+        times: "hyperfine",
     };
     let comparison = ctx.stage("compare", || rounds::compare(&setup, baseline, &pgo))?;
-    Ok((comparison, report::profile_rows(profiles, baseline, &pgo)?))
+    let counts = plan.proof.counts.then(|| {
+        let corpus = plan.data.corpus.as_deref();
+        ctx.stage("counts", || counts::count(&setup, plan.data.data_size, corpus, baseline, &pgo))
+    });
+    let rows = report::profile_rows(profiles, baseline, &pgo)?;
+    let (programs, bolt) = match plan.proof.bolt {
+        true => {
+            let (programs, bolt) = bolt::bolt(plan, &setup, selection, toolchain, profiles, pgo)?;
+            (programs, Some(bolt))
+        }
+        false => (pgo, None),
+    };
+    Ok(Proven { programs, rows, comparison, counts: counts.transpose()?, bolt })
 }
 
-fn write_report(
+/// The programs that this run proved, with the manifests that `install-pgo` puts into them.
+fn proofs(
     ctx: &Ctx,
     plan: &Plan,
     provenance: &Provenance<'_>,
-    profiles: Vec<ProfileRow>,
-    comparison: Comparison,
-) -> Result<()> {
+    profiles: &Profiles,
+    proven: &Proven,
+) -> Result<Vec<Built>> {
+    let family = match plan.common.per_tool {
+        true => None,
+        false => Some(digest::of_file(&merge::family_path(ctx))?),
+    };
+    let mut built = Vec::new();
+    for profile in &profiles.0 {
+        let tool = &profile.tool;
+        let manifest = ctx.out_dir.join("built").join(format!("{tool}.manifest.json"));
+        let mut proof = Manifest::new(profile, provenance);
+        proof.built_with = Some(family.clone().unwrap_or_else(|| profile.sha256.clone()));
+        proof.bolt = proven.bolt.as_ref().and_then(|bolt| bolt.note(tool));
+        atomic::write_json(&manifest, &proof)?;
+        built.push(Built { bin: proven.programs.of(tool)?.clone(), manifest });
+    }
+    Ok(built)
+}
+
+fn write_report(ctx: &Ctx, plan: &Plan, provenance: &Provenance<'_>, proven: Proven) -> Result<()> {
     let report = Report {
         schema: Report::SCHEMA,
         command: plan.command_line(),
@@ -173,19 +236,35 @@ fn write_report(
         corpus: plan.data.corpus.is_some(),
         cargo_profile: provenance.identity.cargo_profile.clone(),
         profile_use: if plan.common.per_tool { "per tool" } else { "family" },
-        profiles,
-        comparison,
+        profiles: proven.rows,
+        comparison: proven.comparison,
+        counts: proven.counts,
+        bolt: proven.bolt,
         stages: ctx.stage_times(),
     };
     report::publish(ctx, &report)?;
-    let Some(percent) = plan.gate else { return Ok(()) };
-    let slower = report.comparison.regressions(percent);
-    if slower.is_empty() {
+    gate(plan, &report.comparison)
+}
+
+/// The verdicts that the user asked to fail on.
+fn gate(plan: &Plan, comparison: &Comparison) -> Result<()> {
+    if let Some(percent) = plan.gate {
+        let slower = comparison.regressions(percent);
+        if !slower.is_empty() {
+            let text = format!("slower by more than {percent} %: {}", slower.join(", "));
+            return Err(refuse(Fault::Regression, text));
+        }
         eprintln!("   nothing became slower by more than {percent} %, beyond doubt");
-        return Ok(());
     }
-    let text = format!("slower by more than {percent} %: {}", slower.join(", "));
-    Err(refuse(Fault::Regression, text))
+    let unclear = comparison.unclear();
+    if plan.proof.require_clear && !unclear.is_empty() {
+        let text = format!(
+            "inconclusive: {}; give the cases more rounds with --max-rounds, or a quieter machine",
+            unclear.join(", ")
+        );
+        return Err(refuse(Fault::Inconclusive, text));
+    }
+    Ok(())
 }
 
 /// One build with the family's profile, or one build per tool with its own.
@@ -196,15 +275,27 @@ pub(crate) fn build_optimised(
     profiles: &Profiles,
     per_tool: bool,
 ) -> Result<Bins> {
+    build_with(ctx, toolchain, selection, profiles, per_tool, Flavour::Optimised)
+}
+
+/// The same in the flavour that `flavour` makes of a profile.
+pub(crate) fn build_with(
+    ctx: &Ctx,
+    toolchain: &Toolchain,
+    selection: &Selection,
+    profiles: &Profiles,
+    per_tool: bool,
+    flavour: fn(PathBuf) -> Flavour,
+) -> Result<Bins> {
     if !per_tool {
         let chosen: Vec<_> = profiles.0.iter().collect();
         let family = merge::family(ctx, toolchain, &chosen)?;
-        return cargo::build(ctx, selection, &Flavour::Optimised(family));
+        return cargo::build(ctx, selection, &flavour(family));
     }
     let mut all = Bins { rustflags: Vec::new(), bins: Vec::new() };
     for profile in &profiles.0 {
         let one = Selection { bins: vec![profile.tool.clone()], ..selection.clone() };
-        let built = cargo::build(ctx, &one, &Flavour::Optimised(profile.path.clone()))?;
+        let built = cargo::build(ctx, &one, &flavour(profile.path.clone()))?;
         all.rustflags = built.rustflags;
         all.bins.extend(built.bins);
     }
@@ -232,27 +323,42 @@ fn verify(
                 ),
             ));
         }
-        for case in [Kind::Train, Kind::Eval].into_iter().flat_map(|kind| workload.cases(kind)) {
-            progress.say(&format!("{tool} {}", case.name));
-            let job = Job { ctx, tool, case, scene };
-            let expected = job.run(&plain.path, None)?;
-            let outcome = job.run(&optimised.path, None)?;
-            let fault = expected
-                .fault(case)
-                .map(|fault| format!("the baseline program {fault}"))
-                .or_else(|| Some(format!("the optimised program {}", outcome.fault(case)?)))
-                .or_else(|| {
-                    let difference = outcome.effect.difference(&expected.effect)?;
-                    Some(format!("the optimised program: {difference}"))
-                });
-            if let Some(fault) = fault {
-                let text = format!("{tool}, case {}: {fault}", case.name);
-                return Err(refuse(Fault::Regression, text));
-            }
-            progress.step();
+        if let Some(fault) = difference(ctx, workload, scene, plain, optimised, &mut progress)? {
+            return Err(refuse(Fault::Regression, fault));
         }
     }
     Ok(())
+}
+
+/// What a program does otherwise than the one it was made from, over all cases of its tool.
+pub(crate) fn difference(
+    ctx: &Ctx,
+    workload: &Workload,
+    scene: Scene<'_>,
+    plain: &Bin,
+    optimised: &Bin,
+    progress: &mut Progress,
+) -> Result<Option<String>> {
+    let tool = &workload.tool;
+    for case in [Kind::Train, Kind::Eval].into_iter().flat_map(|kind| workload.cases(kind)) {
+        progress.say(&format!("{tool} {}", case.name));
+        let job = Job { ctx, tool, case, scene };
+        let expected = job.run(&plain.path, None)?;
+        let outcome = job.run(&optimised.path, None)?;
+        let fault = expected
+            .fault(case)
+            .map(|fault| format!("the baseline program {fault}"))
+            .or_else(|| Some(format!("the optimised program {}", outcome.fault(case)?)))
+            .or_else(|| {
+                let difference = outcome.effect.difference(&expected.effect)?;
+                Some(format!("the optimised program: {difference}"))
+            });
+        if let Some(fault) = fault {
+            return Ok(Some(format!("{tool}, case {}: {fault}", case.name)));
+        }
+        progress.step();
+    }
+    Ok(None)
 }
 
 /// What `run-case` needs to find the inputs of this run.

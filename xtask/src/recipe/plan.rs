@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::cargo::Selection;
+use crate::cli::proof::Proof;
 use crate::cli::{Common, Pipeline};
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
@@ -20,6 +21,7 @@ pub(crate) enum Goal {
     Full,
     Quick,
     Generate,
+    Matrix,
     Inputs,
 }
 
@@ -36,6 +38,7 @@ pub(crate) struct Plan {
     pub(crate) accept_drop: bool,
     pub(crate) data: Data,
     pub(crate) from: Option<String>,
+    pub(crate) proof: Proof,
 }
 
 /// The choices that decide what the stages make. `--from` needs them unchanged.
@@ -72,6 +75,15 @@ impl Plan {
                 "pgo-generate always keeps one profile per tool; --per-tool belongs to builds";
             return Err(refuse(Fault::Usage, text));
         }
+        if common.per_tool && goal == Goal::Matrix {
+            let text = "pgo-matrix tries the family's profile and those of all tools; leave --per-tool out";
+            return Err(refuse(Fault::Usage, text));
+        }
+        let proves = options.proof.repro || options.proof.bolt || options.proof.counts;
+        if proves && ![Goal::Full, Goal::Quick].contains(&goal) {
+            let text = "--repro, --counts and --bolt belong to pgo and pgo-quick";
+            return Err(refuse(Fault::Usage, text));
+        }
         let default_dir = if quick { "target/pgo-quick" } else { "target/pgo" };
         let mut tools = common.tools.clone();
         tools.sort();
@@ -96,6 +108,7 @@ impl Plan {
                 fingerprint: String::new(),
             },
             from: options.from.clone(),
+            proof: options.proof.clone(),
             common,
         })
     }
@@ -103,7 +116,8 @@ impl Plan {
     /// What the goal needs of the machine.
     pub(crate) fn need(&self) -> Need {
         match self.goal {
-            Goal::Full | Goal::Quick => Need::Comparison,
+            Goal::Full | Goal::Quick if self.proof.repro => Need::Builds,
+            Goal::Full | Goal::Quick | Goal::Matrix => Need::Comparison,
             Goal::Generate | Goal::Inputs => Need::Builds,
         }
     }
@@ -153,6 +167,7 @@ impl Plan {
             Goal::Full => "pgo",
             Goal::Quick => "pgo-quick",
             Goal::Generate => "pgo-generate",
+            Goal::Matrix => "pgo-matrix",
             Goal::Inputs => "pgo-inputs",
         };
         let mut words = vec!["cargo xtask".to_owned(), verb.to_owned()];
@@ -167,6 +182,12 @@ impl Plan {
         }
         if self.data.corpus.is_some() {
             words.push("--corpus …".to_owned());
+        }
+        if self.proof.counts {
+            words.push("--counts".to_owned());
+        }
+        if self.proof.bolt {
+            words.push("--bolt".to_owned());
         }
         words.join(" ")
     }

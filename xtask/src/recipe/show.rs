@@ -66,6 +66,10 @@ fn show_manifest(bytes: &[u8], path: &Path, top: usize) -> Result<()> {
     if let Some(used) = &manifest.built_with {
         println!("built with {used}");
     }
+    if let Some(bolt) = &manifest.bolt {
+        let (kept, version) = (bolt.kept, bolt.version.as_deref().unwrap_or("absent"));
+        println!("BOLT       {}: {} ({version})", if kept { "yes" } else { "no" }, bolt.why);
+    }
     println!(
         "compiler   rustc {}, LLVM {}, {}",
         identity.compiler.release, identity.compiler.llvm, identity.target

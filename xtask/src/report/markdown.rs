@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::report::{
-    Report, cases_table, means_table, profiles_table, stage_table, too_few_rounds,
+    Report, cases_table, means_table, profiles_table, proof_tables, stage_table, too_few_rounds,
 };
 
 /// Renders the whole report.
@@ -48,6 +48,9 @@ pub(crate) fn render(report: &Report) -> String {
         ("Profiles and sizes", profiles_table(report)),
         ("Stages", stage_table(&report.stages)),
     ] {
+        let _infallible = write!(text, "## {title}\n\n{}\n", table.markdown());
+    }
+    for (title, table) in proof_tables(report) {
         let _infallible = write!(text, "## {title}\n\n{}\n", table.markdown());
     }
     if let Some(told) = too_few_rounds(comparison) {

@@ -1,7 +1,9 @@
 //! What a run reports: one value, shown on the terminal, as Markdown and as JSON.
 
+pub(crate) mod bolt;
 pub(crate) mod machine;
 pub(crate) mod markdown;
+pub(crate) mod matrix;
 pub(crate) mod table;
 
 use std::io::Write as _;
@@ -11,10 +13,12 @@ use serde::Serialize;
 
 use crate::atomic;
 use crate::cargo::Bins;
+use crate::compare::counts::Counts;
 use crate::compare::rounds::Comparison;
 use crate::compare::statistics::Estimate;
 use crate::ctx::{Ctx, StageTime};
 use crate::profile::merge::{Profile, Profiles};
+use crate::report::bolt::BoltReport;
 use crate::report::machine::Machine;
 use crate::report::table::Table;
 use crate::toolchain::Compiler;
@@ -40,6 +44,12 @@ pub(crate) struct Report {
     pub(crate) profile_use: &'static str,
     pub(crate) profiles: Vec<ProfileRow>,
     pub(crate) comparison: Comparison,
+    /// Instructions, when they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) counts: Option<Counts>,
+    /// What came of BOLT, when it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bolt: Option<BoltReport>,
     pub(crate) stages: Vec<StageTime>,
 }
 
@@ -103,6 +113,9 @@ pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
     eprintln!("\n{}", profiles_table(report).text());
     eprintln!("{}", cases_table(&report.comparison).text());
     eprintln!("{}", means_table(&report.comparison).text());
+    for (title, table) in proof_tables(report) {
+        eprintln!("{title}\n{}", table.text());
+    }
     if let Some(text) = too_few_rounds(&report.comparison) {
         eprintln!("{text}");
     }
@@ -181,6 +194,41 @@ pub(crate) fn cases_table(comparison: &Comparison) -> Table {
     table
 }
 
+/// The tables of what was asked for beyond the verdict, with their titles.
+pub(crate) fn proof_tables(report: &Report) -> Vec<(String, Table)> {
+    let mut tables = Vec::new();
+    if let Some(counts) = &report.counts {
+        let title = match &counts.absent {
+            Some(absent) => format!("Instructions (not counted: {absent})"),
+            None => format!(
+                "Instructions with {} lines (a change detector, not a gain)",
+                counts.data_size
+            ),
+        };
+        tables.push((title, counts_table(counts)));
+    }
+    if let Some(bolt) = &report.bolt {
+        tables.push(("BOLT on top of PGO".to_owned(), bolt::table(bolt)));
+    }
+    tables
+}
+
+/// Instructions beside the gain in time of the same case.
+fn counts_table(counts: &Counts) -> Table {
+    let mut table = Table::new(&["tool", "evaluation case", "baseline", "PGO", "baseline again"]);
+    let change = |ratio: f64| format!("{:+.2} %", (ratio - 1.0) * 100.0);
+    for case in &counts.cases {
+        table.row([
+            case.tool.clone(),
+            case.case.clone(),
+            format!("{:.2} M", case.baseline as f64 / 1e6),
+            change(case.ratio()),
+            change(case.placebo_ratio()),
+        ]);
+    }
+    table
+}
+
 /// What has to be known of a comparison in which no single case can be proven.
 pub(crate) fn too_few_rounds(comparison: &Comparison) -> Option<String> {
     let (cases, rounds, least) =
@@ -202,15 +250,15 @@ pub(crate) fn means_table(comparison: &Comparison) -> Table {
 }
 
 /// Percent of time saved with its interval: positive is faster.
-fn gain(estimate: &Estimate) -> String {
+pub(crate) fn gain(estimate: &Estimate) -> String {
     let (gain, low, high) = estimate.gain_percent();
     format!("{gain:+.1} % [{low:+.1}, {high:+.1}]")
 }
 
-fn seconds(seconds: f64) -> String {
+pub(crate) fn seconds(seconds: f64) -> String {
     format!("{seconds:.1} s")
 }
 
-fn kib(bytes: u64) -> String {
+pub(crate) fn kib(bytes: u64) -> String {
     format!("{} KiB", bytes / 1024)
 }

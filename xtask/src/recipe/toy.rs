@@ -1,0 +1,190 @@
+//! A workspace of two small programs and a shared library without dependencies: what the pipeline
+//! is proven on in tests. Its builds take a second each.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use crate::atomic;
+use crate::cli::Cli;
+use crate::fault::exit_code;
+use crate::recipe::dispatch;
+use crate::toolchain::in_path;
+
+const MANIFEST: &str = r#"[workspace]
+members = ["core", "wordcount", "linesort"]
+resolver = "3"
+"#;
+const INPUTS: &str = r#"[train]
+generator = "service"
+seed = 1
+
+[eval]
+generator = "service"
+seed = 2
+"#;
+const CORE: &str = r#"//! What both programs do with a file.
+pub fn words(text: &str) -> std::collections::BTreeMap<&str, usize> {
+    let mut counts = std::collections::BTreeMap::new();
+    for word in text.split_whitespace() {
+        *counts.entry(word).or_insert(0) += 1;
+    }
+    counts
+}
+
+pub fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_by(|a, b| a.len().cmp(&b.len()).then(b.cmp(a)));
+    lines
+}
+
+/// The file named on the command line; nothing for `--version`.
+pub fn input() -> Option<String> {
+    let path = std::env::args().nth(1).filter(|word| word != "--version")?;
+    Some(std::fs::read_to_string(path).expect("the input"))
+}
+"#;
+const WORDCOUNT: &str = r#"fn main() {
+    let Some(text) = core_of_toys::input() else { return println!("wordcount 1") };
+    for (word, count) in core_of_toys::words(&text) {
+        println!("{count} {word}");
+    }
+}
+"#;
+const LINESORT: &str = r#"fn main() {
+    let Some(text) = core_of_toys::input() else { return println!("linesort 1") };
+    for line in core_of_toys::sorted(&text) {
+        println!("{line}");
+    }
+}
+"#;
+
+/// Writes the workspace, and nothing but sources and `workloads/`: no cargo profile either.
+fn write(root: &Path) {
+    let put = |path: &str, text: &str| atomic::write(&root.join(path), text.as_bytes()).unwrap();
+    put("Cargo.toml", MANIFEST);
+    let own = crate::recipe::own_root().join("rust-toolchain.toml");
+    put("rust-toolchain.toml", &std::fs::read_to_string(own).unwrap());
+    let package = |name: &str| format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n");
+    put("core/Cargo.toml", &package("core_of_toys"));
+    put("core/src/lib.rs", CORE);
+    put("workloads/inputs.toml", INPUTS);
+    let mut lock = "version = 4\n".to_owned();
+    lock.push_str("\n[[package]]\nname = \"core_of_toys\"\nversion = \"0.0.0\"\n");
+    for (tool, main) in [("linesort", LINESORT), ("wordcount", WORDCOUNT)] {
+        let manifest = package(tool) + "[dependencies]\ncore_of_toys = { path = \"../core\" }\n";
+        put(&format!("{tool}/Cargo.toml"), &manifest);
+        put(&format!("{tool}/src/main.rs"), main);
+        let case = |kind: &str| {
+            format!("[[case]]\nname = \"{kind}\"\nkind = \"{kind}\"\nargs = [\"{{{kind}}}\"]\n")
+        };
+        let cases = [case("train"), case("eval")].concat();
+        put(&format!("workloads/{tool}.toml"), &format!("schema = 1\ntool = \"{tool}\"\n{cases}"));
+        lock.push_str(&format!(
+            "\n[[package]]\nname = \"{tool}\"\nversion = \"0.0.0\"\ndependencies = [\n \"core_of_toys\",\n]\n"
+        ));
+    }
+    put("Cargo.lock", &lock);
+}
+
+/// Runs one command line of xtask on the workspace.
+fn xtask(root: &Path, words: &[&str]) -> Result<()> {
+    let workspace = root.display().to_string();
+    let size = ["--data-size=2000", "--iterations=1", "--workspace", &workspace];
+    let words = ["cargo xtask"].iter().chain(words).chain(&size);
+    dispatch(Cli::try_parse_from(words)?.command)
+}
+
+/// Whether rounds can be run here; says so when not, because the rest of a test is left out then.
+fn can_compare() -> bool {
+    let own = crate::recipe::own_root().join("target/tools/bin/hyperfine");
+    let can = own.is_file() || in_path("hyperfine").is_some();
+    if !can {
+        eprintln!("SKIPPED: no hyperfine, so nothing is compared; get it with: cargo xtask doctor");
+    }
+    can
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn the_same_sources_give_the_same_programs_in_two_folders() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path());
+    // Debug information names folders; link-time optimisation would only take time.
+    let profile = "[profile.dist]\ninherits = \"release\"\ndebug = 1\n";
+    atomic::write(&dir.path().join("Cargo.toml"), [MANIFEST, profile].concat().as_bytes()).unwrap();
+    xtask(dir.path(), &["pgo", "--repro"]).unwrap();
+    let out_dir = dir.path().join("target/pgo");
+    assert!(!out_dir.join("repro").exists() && !dir.path().join("pgo-profiles").exists());
+    // A program that knows where it was built is another one in another folder.
+    let leaking = WORDCOUNT.replace(r#""wordcount 1""#, r#""{}", env!("CARGO_MANIFEST_DIR")"#);
+    assert_ne!(leaking, WORDCOUNT);
+    let main = dir.path().join("wordcount/src/main.rs");
+    std::fs::write(main, leaking).unwrap();
+    let error = xtask(dir.path(), &["pgo", "wordcount", "--repro"]).unwrap_err();
+    assert_eq!(exit_code(&error), 9, "{error:#}");
+    let text = format!("{error:#}");
+    assert!(text.contains("wordcount in section ."), "{text}");
+}
+
+#[test]
+fn a_matrix_has_a_row_per_profile_and_a_column_per_tool() {
+    if !can_compare() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path());
+    xtask(dir.path(), &["pgo-matrix", "--rounds=3", "--cargo-profile=dist-quick"]).unwrap();
+    let matrix = json(&dir.path().join("target/pgo/matrix.json"));
+    let rows = matrix["rows"].as_array().unwrap();
+    let names: Vec<_> = rows.iter().map(|row| row["trained_on"].as_str().unwrap()).collect();
+    assert_eq!(names, ["linesort", "wordcount", "family"]);
+    for row in rows {
+        let cells = row["cells"].as_array().unwrap();
+        assert_eq!(cells.len(), 2);
+        assert!(cells.iter().all(|cell| cell["time"]["low"].is_number()));
+    }
+    let text = std::fs::read_to_string(dir.path().join("target/pgo/matrix.md")).unwrap();
+    assert!(text.contains("| trained on | linesort | wordcount |"), "{text}");
+    assert!(!dir.path().join("pgo-profiles").exists());
+}
+
+#[test]
+fn counts_and_bolt_are_reported_whether_their_tools_are_here_or_not() {
+    if !can_compare() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path());
+    let words =
+        ["pgo", "wordcount", "--rounds=3", "--counts", "--bolt", "--cargo-profile=dist-quick"];
+    xtask(dir.path(), &words).unwrap();
+    let out_dir = dir.path().join("target/pgo");
+    let report = json(&out_dir.join("report.json"));
+    let counts = &report["counts"];
+    if counts["absent"].is_null() {
+        let case = &counts["cases"][0];
+        let count = |name: &str| case[name].as_f64().unwrap();
+        assert!(count("candidate") < count("baseline") * 1.2, "{case}");
+        assert!((count("placebo") / count("baseline") - 1.0).abs() < 0.01, "{case}");
+    } else {
+        eprintln!("SKIPPED: {}", counts["absent"]);
+    }
+    let tool = &report["bolt"]["tools"][0];
+    let kept = tool["kept"].as_bool().unwrap();
+    if report["bolt"]["version"].is_null() {
+        eprintln!("SKIPPED: {}", tool["why"]);
+        assert!(!kept);
+    } else {
+        assert!(tool["bolt_bytes"].is_number(), "{tool}");
+    }
+    let built = json(&out_dir.join("built.json"));
+    let path = built[0]["bin"]["path"].as_str().unwrap();
+    assert_eq!(Path::new(path).starts_with(out_dir.join("bolt")), kept, "{path}");
+    let manifest = json(&out_dir.join("built/wordcount.manifest.json"));
+    assert_eq!(manifest["bolt"]["kept"].as_bool(), Some(kept));
+}
