@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use crate::cli_ship::{Ci, CiCommand, Dist, ReportPage, Uninstall};
+
 /// Builds, trains, proves and installs profile-guided binaries of this workspace.
 ///
 /// Exit codes: 0 ok · 1 a build or command failed · 2 usage · 3 toolchain unsuitable ·
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     InstallPgo(Install),
     /// Show a tool's profile, a profile file, or the profile an installed program was built with
     PgoShow(Show),
+    /// Make the page report.html anew from a report.json
+    PgoReport(ReportPage),
     /// Remove what the pipeline made; profiles in --profile-dir stay
     PgoClean(Clean),
     /// Make the inputs of the workloads, nothing else
@@ -49,6 +53,10 @@ pub(crate) enum Command {
     Profile(Profile),
     /// Feed random bytes to the parsers of foreign bytes (tools/fuzz)
     Fuzz(Fuzz),
+    /// Pack what build-pgo made: archive, .deb, .rpm, bill of materials, checksums
+    Dist(Dist),
+    /// Remove what install-pgo installed, and nothing else
+    UninstallPgo(Uninstall),
     /// Everything CI checks: fmt, clippy, tests, tidy, a tiny pgo run and its gates
     Ci(Ci),
 }
@@ -508,13 +516,6 @@ pub(crate) struct Fuzz {
     /// How long each target runs
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) seconds: u64,
-}
-
-#[derive(Args)]
-pub(crate) struct Ci {
-    /// Run only these steps (fmt, clippy, test, tidy, pgo)
-    #[arg(value_name = "STEP")]
-    pub(crate) steps: Vec<String>,
 }
 
 #[cfg(test)]

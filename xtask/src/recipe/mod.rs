@@ -60,6 +60,14 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Bench(Bench::Writer(options)) => bench_dtail::write(&options),
         Command::Profile(command) => profile::profile(&command),
         Command::Fuzz(options) => fuzz::fuzz(&options),
-        Command::Ci(options) => ci::ci(&options.steps),
+        Command::PgoReport(options) => {
+            println!("{}", crate::report::write_page(&options.file)?.display());
+            Ok(())
+        }
+        Command::Dist(_) | Command::UninstallPgo(_) => anyhow::bail!("not yet"),
+        Command::Ci(options) => match options.command {
+            None => ci::ci(&options.steps),
+            Some(_) => anyhow::bail!("not yet"),
+        },
     }
 }

@@ -156,6 +156,8 @@ fn write_report(
         profiles,
         comparison,
         stages: ctx.stage_times(),
+        lost: Vec::new(),
+        transfer: None,
     };
     report::publish(ctx, &report)?;
     let Some(percent) = plan.gate else { return Ok(()) };

@@ -1,10 +1,17 @@
-//! What a run reports: one value, shown on the terminal, as Markdown and as JSON.
+//! What a run reports: one value, shown on the terminal, as Markdown, as JSON and as a page.
 
 pub(crate) mod machine;
 pub(crate) mod markdown;
+pub(crate) mod page;
+pub(crate) mod published;
+#[cfg(test)]
+mod schema;
 pub(crate) mod table;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -14,13 +21,15 @@ use crate::cargo::Bins;
 use crate::compare::rounds::Comparison;
 use crate::compare::statistics::Estimate;
 use crate::ctx::{Ctx, StageTime};
+use crate::fault::{Fault, refuse};
 use crate::profile::merge::{Profile, Profiles};
 use crate::report::machine::Machine;
+use crate::report::published::{Lost, Published, Transfer};
 use crate::report::table::Table;
 use crate::toolchain::Compiler;
 
 /// The layout of `report.json`; raised when a field changes its meaning.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 /// GitHub shows the text of the file that this variable names on the run's page.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
@@ -41,6 +50,11 @@ pub(crate) struct Report {
     pub(crate) profiles: Vec<ProfileRow>,
     pub(crate) comparison: Comparison,
     pub(crate) stages: Vec<StageTime>,
+    /// What older profiles have lost, when the run looked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lost: Vec<Lost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) transfer: Option<Transfer>,
 }
 
 /// One tool's profile and programs.
@@ -86,12 +100,13 @@ pub(crate) fn profile_rows(
     profiles.0.iter().map(row).collect()
 }
 
-/// Writes `report.json` and `report.md`, appends the latter to GitHub's summary when there is
-/// one, and prints the tables.
+/// Writes `report.json`, `report.md` and `report.html`, appends the Markdown to GitHub's summary
+/// when there is one, and prints the tables.
 pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
     let json = ctx.out_dir.join("report.json");
     let text = ctx.out_dir.join("report.md");
     atomic::write_json(&json, report)?;
+    let page = write_page(&json)?;
     let markdown = markdown::render(report);
     atomic::write(&text, markdown.as_bytes())?;
     if let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) {
@@ -106,8 +121,25 @@ pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
     if let Some(text) = too_few_rounds(&report.comparison) {
         eprintln!("{text}");
     }
-    eprintln!("report: {} and {}", text.display(), json.display());
+    eprintln!("report: {}, {} and {}", page.display(), text.display(), json.display());
     Ok(())
+}
+
+/// Makes the page beside a `report.json`, which is all it is made of.
+pub(crate) fn write_page(json: &Path) -> Result<PathBuf> {
+    let bad = |text: String| {
+        refuse(Fault::Usage, format!("{}: {text}; make one with: cargo xtask pgo", json.display()))
+    };
+    let bytes = std::fs::read(json).map_err(|error| bad(error.to_string()))?;
+    let published: Published =
+        serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    if published.schema != SCHEMA {
+        let text = format!("its schema is {}, this xtask reads {SCHEMA}", published.schema);
+        return Err(bad(text));
+    }
+    let path = json.with_extension("html");
+    atomic::write(&path, page::render(&published).as_bytes())?;
+    Ok(path)
 }
 
 /// Prints the stage table; also after a failure, but not when nothing was begun.
