@@ -1,10 +1,14 @@
 //! The command tree as clap types; the doc comments are the help.
 
+mod ship;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use crate::cli_ship::{Ci, CiCommand, Dist, ReportPage, Uninstall};
+pub(crate) use crate::cli::ship::{
+    Ci, CiCommand, Dist, Gate, Outward, ReportPage, RunJob, Uninstall,
+};
 
 /// Builds, trains, proves and installs profile-guided binaries of this workspace.
 ///

@@ -6,7 +6,6 @@ mod bench;
 mod cargo;
 mod child;
 mod cli;
-mod cli_ship;
 mod compare;
 mod ctx;
 mod digest;

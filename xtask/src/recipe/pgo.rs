@@ -156,8 +156,6 @@ fn write_report(
         profiles,
         comparison,
         stages: ctx.stage_times(),
-        lost: Vec::new(),
-        transfer: None,
     };
     report::publish(ctx, &report)?;
     let Some(percent) = plan.gate else { return Ok(()) };

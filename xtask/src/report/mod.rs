@@ -1,5 +1,6 @@
 //! What a run reports: one value, shown on the terminal, as Markdown, as JSON and as a page.
 
+mod beside;
 pub(crate) mod machine;
 pub(crate) mod markdown;
 pub(crate) mod page;
@@ -23,8 +24,9 @@ use crate::compare::statistics::Estimate;
 use crate::ctx::{Ctx, StageTime};
 use crate::fault::{Fault, refuse};
 use crate::profile::merge::{Profile, Profiles};
+use crate::report::beside::Beside;
 use crate::report::machine::Machine;
-use crate::report::published::{Lost, Published, Transfer};
+use crate::report::published::Published;
 use crate::report::table::Table;
 use crate::toolchain::Compiler;
 
@@ -50,11 +52,6 @@ pub(crate) struct Report {
     pub(crate) profiles: Vec<ProfileRow>,
     pub(crate) comparison: Comparison,
     pub(crate) stages: Vec<StageTime>,
-    /// What older profiles have lost, when the run looked.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) lost: Vec<Lost>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) transfer: Option<Transfer>,
 }
 
 /// One tool's profile and programs.
@@ -125,7 +122,7 @@ pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// Makes the page beside a `report.json`, which is all it is made of.
+/// Makes the page beside a `report.json`, of it and of what other commands left beside it.
 pub(crate) fn write_page(json: &Path) -> Result<PathBuf> {
     let bad = |text: String| {
         refuse(Fault::Usage, format!("{}: {text}; make one with: cargo xtask pgo", json.display()))
@@ -137,8 +134,9 @@ pub(crate) fn write_page(json: &Path) -> Result<PathBuf> {
         let text = format!("its schema is {}, this xtask reads {SCHEMA}", published.schema);
         return Err(bad(text));
     }
+    let beside = Beside::read(json.parent().unwrap_or(Path::new("")));
     let path = json.with_extension("html");
-    atomic::write(&path, page::render(&published).as_bytes())?;
+    atomic::write(&path, page::render(&published, &beside).as_bytes())?;
     Ok(path)
 }
 

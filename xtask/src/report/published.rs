@@ -22,10 +22,12 @@ pub(crate) struct Published {
     pub(crate) profiles: Vec<Sizes>,
     pub(crate) comparison: Comparison,
     pub(crate) stages: Vec<Stage>,
+    /// Instructions, when they were counted.
     #[serde(default)]
-    pub(crate) lost: Vec<Lost>,
+    pub(crate) counts: Option<Counts>,
+    /// What came of BOLT, when it was asked for.
     #[serde(default)]
-    pub(crate) transfer: Option<Transfer>,
+    pub(crate) bolt: Option<Bolt>,
 }
 
 /// One tool's profile and the size of its programs.
@@ -89,21 +91,32 @@ pub(crate) struct Stage {
     pub(crate) outcome: String,
 }
 
-/// The share of a tool's counts that no function of today's sources takes.
-#[derive(Debug, Deserialize, serde::Serialize)]
-pub(crate) struct Lost {
-    pub(crate) tool: String,
-    /// From 0 to 1.
-    pub(crate) share: f64,
+/// Instructions of each case.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) data_size: u64,
+    pub(crate) cases: Vec<CaseCounts>,
 }
 
-/// What a profile of one tool does for another: a row is trained on, a column is measured on.
-#[derive(Debug, Deserialize, serde::Serialize)]
-pub(crate) struct Transfer {
-    pub(crate) trained: Vec<String>,
-    pub(crate) measured: Vec<String>,
-    /// Percent of time gained, row by row; nothing where it was not measured.
-    pub(crate) gain_percent: Vec<Vec<Option<f64>>>,
+#[derive(Debug, Deserialize)]
+pub(crate) struct CaseCounts {
+    pub(crate) tool: String,
+    pub(crate) case: String,
+    pub(crate) baseline: u64,
+    pub(crate) placebo: u64,
+    pub(crate) candidate: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Bolt {
+    pub(crate) tools: Vec<BoltTool>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct BoltTool {
+    pub(crate) tool: String,
+    pub(crate) kept: bool,
+    pub(crate) why: String,
 }
 
 /// Percent of time gained for a log-ratio: positive is faster.

@@ -13,9 +13,19 @@ use crate::recipe::own_root;
 use crate::report::schema::offences;
 use crate::toolchain::in_path;
 
-/// A real run of 2026-11-21, shortened to 17 cases; what it says about lost counts and about whose
-/// profile helps whom is made up.
+/// A real run of 2026-11-21 on a restless machine, shortened to 17 cases.
 const EXAMPLE: &str = include_str!("example.json");
+/// What other commands leave beside a report, made up.
+const MATRIX: &str = r#"{"why": "The family is as good.", "rows": [
+    {"trained_on": "dcat", "cells": [
+        {"measured_on": "dcat", "time": {"median": -0.05, "low": -0.06, "high": -0.04}},
+        {"measured_on": "dmap", "time": {"median": 0.012, "low": 0.0, "high": 0.02}}]},
+    {"trained_on": "dmap", "cells": [
+        {"measured_on": "dcat", "time": {"median": -0.02, "low": -0.03, "high": 0.0}},
+        {"measured_on": "dmap", "time": {"median": -0.371, "low": -0.4, "high": -0.3}}]}]}"#;
+const CHECK: &str = r#"{"tools": [
+    {"tool": "dcat", "all": {"exact": {"counts": 900}, "rebaseable": {"counts": 60},
+                             "changed": {"counts": 30}, "gone": {"counts": 10}}}]}"#;
 
 fn published_schema() -> Value {
     let path = own_root().join("docs/report.schema.json");
@@ -80,12 +90,6 @@ fn report() -> Report {
             means: vec![Mean { name: "all tools".to_owned(), candidate, placebo }],
         },
         stages: vec![StageTime { name: "train".to_owned(), seconds: 1.5, outcome: "ok" }],
-        lost: vec![Lost { tool: "dgrep".to_owned(), share: 0.02 }],
-        transfer: Some(Transfer {
-            trained: vec!["dgrep".to_owned()],
-            measured: vec!["dgrep".to_owned(), "dcat".to_owned()],
-            gain_percent: vec![vec![Some(11.0), None]],
-        }),
     }
 }
 
@@ -121,7 +125,7 @@ fn the_schema_finds_what_is_wrong() {
 #[test]
 fn the_page_needs_nothing_from_elsewhere_and_escapes() {
     let value = serde_json::to_string(&report()).unwrap();
-    let page = page::render(&serde_json::from_str(&value).unwrap());
+    let page = page::render(&serde_json::from_str(&value).unwrap(), &Beside::default());
     for outside in ["http:", "https:", "src=", "url(", "@import", "<script", "<link"] {
         assert!(!page.contains(outside), "{outside}");
     }
@@ -153,9 +157,18 @@ fn a_browser_shows_the_page() {
     let dir = tempfile::tempdir().unwrap();
     let json = dir.path().join("report.json");
     atomic::write(&json, EXAMPLE.as_bytes()).unwrap();
+    atomic::write(&dir.path().join("matrix.json"), MATRIX.as_bytes()).unwrap();
+    atomic::write(&dir.path().join("check.json"), CHECK.as_bytes()).unwrap();
     let page = write_page(&json).unwrap();
     let dom = dom(&browser, dir.path(), &page);
-    for text in ["Gain over the baseline", "eval-keyvalue", "+31.0", "rustc 1.95.0", "1 slower"] {
+    for text in [
+        "Gain over the baseline",
+        "eval-keyvalue",
+        "+31.0",
+        "10.00 %, 4.00 % after",
+        "rustc 1.95.0",
+        "1 slower",
+    ] {
         assert!(dom.contains(text), "no {text} in what the browser shows");
     }
     let count = |what: &str| dom.matches(what).count();

@@ -1,5 +1,5 @@
 //! The report as one page for a browser: self-contained, no scripts, light and dark. It is made of
-//! report.json and nothing else, so that it can be made again from a report that was kept.
+//! report.json and the files beside it, so that it can be made again from a report that was kept.
 
 mod forest;
 mod small;
@@ -7,13 +7,14 @@ mod svg;
 
 use std::fmt::Write as _;
 
+use crate::report::beside::Beside;
 use crate::report::page::svg::escaped;
 use crate::report::published::{Case, Mean, Published, signed};
 
 const STYLE: &str = include_str!("style.css");
 
 /// Renders the whole page.
-pub(crate) fn render(report: &Published) -> String {
+pub(crate) fn render(report: &Published, beside: &Beside) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail, here and below.
     let _infallible = write!(
@@ -36,17 +37,19 @@ pub(crate) fn render(report: &Published) -> String {
         let drawn = small::rounds(&report.comparison.cases);
         section(&mut text, "rounds", "Rounds in the order they were run", ROUNDS, &drawn);
     }
-    if let Some(matrix) = &report.transfer {
-        section(
-            &mut text,
-            "transfer",
-            "Whose profile helps whom",
-            TRANSFER,
-            &small::transfer(matrix),
-        );
+    if let Some(matrix) = &beside.transfer {
+        let told = format!("{TRANSFER} {}", escaped(&matrix.why));
+        section(&mut text, "transfer", "Whose profile helps whom", &told, &small::transfer(matrix));
     }
-    if !report.lost.is_empty() {
-        section(&mut text, "lost", "Lost counts", LOST, &small::lost(&report.lost));
+    if !beside.lost.is_empty() {
+        section(&mut text, "lost", "Lost counts", LOST, &wide(&small::lost(&beside.lost)));
+    }
+    if let Some(bolt) = &report.bolt {
+        section(&mut text, "bolt", "BOLT on top of PGO", "", &small::bolt(bolt));
+    }
+    if let Some(counts) = report.counts.as_ref().filter(|counts| !counts.cases.is_empty()) {
+        let told = format!("With {} lines. {COUNTS}", counts.data_size);
+        section(&mut text, "counts", "Instructions", &told, &small::counts(counts));
     }
     section(&mut text, "sizes", "Sizes", SIZES, &wide(&small::sizes(&report.profiles)));
     let sum = report.stages.iter().map(|stage| stage.seconds).sum();
@@ -68,7 +71,8 @@ const ROUNDS: &str = "Each point is one round: the candidate’s time beside the
      are the placebo. A slope or a step here is the machine’s doing, not the profile’s.";
 const TRANSFER: &str = "Percent of time saved: a row is the tool whose workload was trained on, a column \
      the tool that was measured.";
-const LOST: &str = "The share of each profile’s counts that no function of today’s sources takes.";
+const LOST: &str = "The share of the committed profiles’ counts that no function of today’s sources takes (cargo xtask pgo-check); pale, what a rebase brings back.";
+const COUNTS: &str = "Counted by callgrind: a detector of changes, not a gain.";
 const SIZES: &str =
     "Programs as built, with debug information: the baseline pale, the optimised one below.";
 

@@ -1,10 +1,11 @@
-//! The smaller drawings: rounds in the order they were run, sizes, lost counts, stages, and what a
-//! profile of one tool does for another.
+//! The smaller drawings and tables: rounds in the order they were run, sizes, lost counts, stages,
+//! instructions, BOLT, and what a profile of one tool does for another.
 
 use std::fmt::Write as _;
 
+use crate::report::beside::{Lost, Transfer};
 use crate::report::page::svg::{Anchor, Scale, Svg, escaped};
-use crate::report::published::{Case, Lost, Sizes, Stage, Transfer, gain, signed};
+use crate::report::published::{Bolt, Case, Counts, Sizes, Stage, gain, signed};
 
 /// The rounds of every case, in a grid: drift and outliers show that an interval cannot.
 pub(crate) fn rounds(cases: &[Case]) -> String {
@@ -91,47 +92,82 @@ pub(crate) fn stages(stages: &[Stage]) -> String {
     svg.finish()
 }
 
-/// The share of counts that each profile has lost.
+/// The share of counts that each profile has lost; pale, what a rebase would bring back.
 pub(crate) fn lost(rows: &[Lost]) -> String {
     let height = rows.len() as f64 * 24.0 + 4.0;
     let mut svg = Svg::new(WIDTH, height, "Share of counts that each profile has lost");
-    let most = rows.iter().map(|row| row.share).fold(0.1, f64::max);
-    let x = Scale::new((0.0, most), (FIRST, WIDTH - 150.0));
+    let most = rows.iter().map(|row| row.now).fold(0.1, f64::max);
+    let x = Scale::new((0.0, most), (FIRST, WIDTH - 250.0));
     for (index, row) in rows.iter().enumerate() {
         let y = index as f64 * 24.0 + 4.0;
         svg.text("name", (0.0, y + 12.0), Anchor::Start, &row.tool);
-        let end = x.place(row.share).max(FIRST + 1.5);
-        svg.rect("bar", (FIRST, y + 1.0), (end - FIRST, 14.0));
-        let text = format!("{:.2} %", row.share * 100.0);
+        let end = x.place(row.now).max(FIRST + 1.5);
+        svg.rect("bar before", (FIRST, y + 1.0), (end - FIRST, 14.0));
+        svg.rect("bar", (FIRST, y + 1.0), (x.place(row.for_good) - FIRST, 14.0));
+        let text =
+            format!("{:.2} %, {:.2} % after a rebase", row.now * 100.0, row.for_good * 100.0);
         svg.text("figure", (end + 8.0, y + 12.5), Anchor::Start, &text);
     }
     svg.finish()
 }
 
-/// A table whose cells are the darker the more is gained.
+/// A table whose cells are the stronger in colour the more is gained.
 pub(crate) fn transfer(matrix: &Transfer) -> String {
     let mut text = String::from("<table class=\"matrix\"><thead><tr><th>trained on</th>");
     for name in &matrix.measured {
         let _infallible = write!(text, "<th>{}</th>", escaped(name));
     }
     text.push_str("</tr></thead><tbody>\n");
-    let all = matrix.gain_percent.iter().flatten().flatten();
+    let all = matrix.rows.iter().flat_map(|(_, row)| row);
     let most = all.fold(1.0_f64, |most, gain| most.max(gain.abs()));
-    for (name, row) in matrix.trained.iter().zip(&matrix.gain_percent) {
+    for (name, row) in &matrix.rows {
         let _infallible = write!(text, "<tr><th>{}</th>", escaped(name));
         for gain in row {
-            let _infallible = match gain {
-                Some(gain) => write!(
-                    text,
-                    "<td class=\"{}\" style=\"--strength:{:.0}%\">{}</td>",
-                    if *gain < 0.0 { "slower" } else { "faster" },
-                    gain.abs() / most * 55.0,
-                    signed(*gain)
-                ),
-                None => write!(text, "<td>–</td>"),
-            };
+            let _infallible = write!(
+                text,
+                "<td class=\"{}\" style=\"--strength:{:.0}%\">{}</td>",
+                if *gain < 0.0 { "slower" } else { "faster" },
+                gain.abs() / most * 55.0,
+                signed(*gain)
+            );
         }
         text.push_str("</tr>\n");
+    }
+    text + "</tbody></table>\n"
+}
+
+/// Instructions, as a table.
+pub(crate) fn counts(counts: &Counts) -> String {
+    let mut text = String::from(
+        "<div class=\"wide\"><table><thead><tr><th>tool</th><th>case</th><th class=\"n\">baseline</th>\
+         <th class=\"n\">PGO</th><th class=\"n\">baseline again</th></tr></thead><tbody>\n",
+    );
+    for case in &counts.cases {
+        let change = |count: u64| (count as f64 / case.baseline.max(1) as f64 - 1.0) * 100.0;
+        let _infallible = writeln!(
+            text,
+            "<tr><td>{}</td><td>{}</td><td class=\"n\">{:.2} M</td><td class=\"n\">{} %</td><td class=\"n\">{} %</td></tr>",
+            escaped(&case.tool),
+            escaped(&case.case),
+            case.baseline as f64 / 1e6,
+            signed(change(case.candidate)),
+            signed(change(case.placebo)),
+        );
+    }
+    text + "</tbody></table></div>\n"
+}
+
+/// What came of BOLT, tool by tool.
+pub(crate) fn bolt(bolt: &Bolt) -> String {
+    let mut text = String::from("<table><tbody>\n");
+    for tool in &bolt.tools {
+        let kept = if tool.kept { "kept" } else { "left out" };
+        let _infallible = writeln!(
+            text,
+            "<tr><td>{}</td><td>{kept}</td><td class=\"why\">{}</td></tr>",
+            escaped(&tool.tool),
+            escaped(&tool.why)
+        );
     }
     text + "</tbody></table>\n"
 }
