@@ -6,9 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use crate::cli::ship::{
-    Ci, CiCommand, Dist, Gate, Outward, ReportPage, RunJob, Uninstall,
-};
+pub(crate) use crate::cli::ship::{Ci, CiCommand, Dist, Gate, ReportPage, RunJob, Uninstall};
 
 /// Builds, trains, proves and installs profile-guided binaries of this workspace.
 ///

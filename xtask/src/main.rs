@@ -17,6 +17,7 @@ mod progress;
 mod random;
 mod recipe;
 mod report;
+mod ship;
 mod tidy;
 mod toolchain;
 mod words;

@@ -35,6 +35,8 @@ pub(crate) enum CiCommand {
     Run(RunJob),
     /// Fail unless the tag is the version, the tree is clean and each target has a profile that fits
     Gate(Gate),
+    /// Show that what build-pgo made does what plain programs do, in every case of workloads/
+    Prove(Common),
     /// Commit refreshed profiles on a branch and open a pull request (git, gh)
     Propose(Outward),
     /// Put what dist made on the tag's release page (gh)

@@ -8,10 +8,10 @@ use xshell::cmd;
 
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
-use crate::recipe::{ci_gates, own_root};
+use crate::recipe::{ci_gates, ci_jobs, own_root};
 use crate::{report, tidy, toolchain, words};
 
-const STEPS: [&str; 5] = ["fmt", "clippy", "test", "tidy", "pgo"];
+const STEPS: [&str; 6] = ["fmt", "clippy", "test", "tidy", "workflows", "pgo"];
 
 /// Runs the named steps, or all of them.
 pub(crate) fn ci(steps: &[String]) -> Result<()> {
@@ -45,6 +45,7 @@ fn run(ctx: &Ctx, step: &str) -> Result<()> {
             cmd!(sh, "cargo test --workspace --locked --no-fail-fast")
         }
         "tidy" => return tidy::tidy(),
+        "workflows" => return ci_jobs::check_workflows(ctx),
         _ => return ci_gates::run(ctx),
     };
     let command = Command::from(command);

@@ -95,7 +95,8 @@ pub(crate) fn objcopy(ctx: &Ctx) -> Result<PathBuf> {
     Err(refuse(Fault::Toolchain, text))
 }
 
-fn recorded(ctx: &Ctx, wanted: &[String]) -> Result<Vec<Built>> {
+/// What `build-pgo` made, if it still is what it made: all of it, or the `wanted` tools.
+pub(crate) fn recorded(ctx: &Ctx, wanted: &[String]) -> Result<Vec<Built>> {
     let redo = "build it with: cargo xtask build-pgo";
     let record = ctx.out_dir.join(RECORD);
     let read = || -> Result<Vec<Built>> { Ok(serde_json::from_slice(&std::fs::read(&record)?)?) };

@@ -8,6 +8,7 @@ mod bench_server;
 mod build;
 mod ci;
 mod ci_gates;
+mod ci_jobs;
 mod clean;
 mod doctor;
 mod dry_run;
@@ -16,6 +17,8 @@ mod install;
 mod pgo;
 mod plan;
 mod profile;
+mod prove;
+mod release;
 mod run_case;
 mod show;
 
@@ -67,7 +70,7 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Dist(_) | Command::UninstallPgo(_) => anyhow::bail!("not yet"),
         Command::Ci(options) => match options.command {
             None => ci::ci(&options.steps),
-            Some(_) => anyhow::bail!("not yet"),
+            Some(command) => ci_jobs::run(&command),
         },
     }
 }

@@ -192,7 +192,7 @@ pub(crate) fn build_optimised(
 }
 
 /// The optimised programs must be other programs that do exactly the same.
-fn verify(
+pub(crate) fn verify(
     ctx: &Ctx,
     workloads: &Workloads,
     scene: Scene<'_>,
