@@ -320,7 +320,8 @@ fn usable_hyperfine(ctx: &Ctx, path: PathBuf) -> Option<Hyperfine> {
     (version_number(&version)? >= HYPERFINE_OLDEST).then_some(Hyperfine { path, version })
 }
 
-fn version_number(version: &str) -> Option<(u32, u32)> {
+/// The first two numbers of `1.20.0`.
+pub(crate) fn version_number(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

@@ -13,15 +13,16 @@ use crate::recipe::{own_root, prove, release};
 use crate::report;
 use crate::ship::targets::{self, Targets};
 use crate::ship::workflow::{self, Action, Job, Workflow, filled};
-use crate::toolchain::{Compiler, in_path};
+use crate::toolchain::{self, Compiler, in_path};
 use crate::words;
 
 /// The file to which a step on GitHub writes what later steps read.
 const OUTPUT: &str = "GITHUB_OUTPUT";
-/// The programs that look at workflows, and how they are had.
-const JUDGES: [(&str, &[&str], &str); 2] = [
-    ("zizmor", &["--offline", "--quiet", "--no-progress"], "pip install zizmor"),
-    ("action-validator", &[], "cargo install action-validator"),
+/// The programs that look at workflows, the oldest usable version of each (older ones do not know
+/// what they read), and how they are had.
+const JUDGES: [(&str, (u32, u32), &[&str], &str); 2] = [
+    ("zizmor", (1, 0), &["--offline", "--quiet", "--no-progress"], "pip install zizmor"),
+    ("action-validator", (0, 9), &[], "cargo install action-validator"),
 ];
 
 /// Runs one of the subcommands of `ci`.
@@ -139,9 +140,16 @@ fn chosen<'a>(workflows: &'a [Workflow], name: &str) -> Result<Vec<(&'a Workflow
 pub(crate) fn check_workflows(ctx: &Ctx) -> Result<()> {
     let offences = offences(&workflow::read_all(&ctx.root)?);
     anyhow::ensure!(offences.is_empty(), "the workflows:\n{}", offences.join("\n"));
-    for (program, args, mend) in JUDGES {
-        let Some(path) = in_path(program) else {
-            eprintln!("   SKIPPED: no {program}, so it did not look at the workflows ({mend})");
+    for (program, oldest, args, mend) in JUDGES {
+        let usable = |path: &PathBuf| {
+            let answer = ctx.ask(path, &["--version"]).ok();
+            answer.as_deref().and_then(version_in).is_some_and(|version| version >= oldest)
+        };
+        let Some(path) = in_path(program).filter(usable) else {
+            let (major, minor) = oldest;
+            eprintln!(
+                "   SKIPPED: no {program} {major}.{minor} or newer, so it did not look at the workflows ({mend})"
+            );
             continue;
         };
         let mut files: Vec<PathBuf> =
@@ -157,6 +165,11 @@ pub(crate) fn check_workflows(ctx: &Ctx) -> Result<()> {
         eprintln!("   {program} has nothing to say");
     }
     Ok(())
+}
+
+/// The version in an answer such as `zizmor 1.32.0`.
+fn version_in(answer: &str) -> Option<(u32, u32)> {
+    answer.split_whitespace().find_map(toolchain::version_number)
 }
 
 /// Everything about the workflows that our rules forbid.

@@ -21,6 +21,7 @@ mod prove;
 mod release;
 mod run_case;
 mod show;
+mod uninstall;
 
 use anyhow::Result;
 
@@ -67,7 +68,8 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
             println!("{}", crate::report::write_page(&options.file)?.display());
             Ok(())
         }
-        Command::Dist(_) | Command::UninstallPgo(_) => anyhow::bail!("not yet"),
+        Command::Dist(_) => anyhow::bail!("not yet"),
+        Command::UninstallPgo(options) => uninstall::uninstall(&options),
         Command::Ci(options) => match options.command {
             None => ci::ci(&options.steps),
             Some(command) => ci_jobs::run(&command),
