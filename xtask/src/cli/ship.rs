@@ -80,6 +80,10 @@ pub(crate) struct Dist {
     /// Folder of the archives
     #[arg(long, value_name = "DIR", default_value = "target/dist")]
     pub(crate) dist_dir: PathBuf,
+    /// Also make the packages of ci/targets.toml (.deb, .rpm); gets cargo-deb and cargo-generate-rpm
+    /// below target/tools when they are missing
+    #[arg(long)]
+    pub(crate) packages: bool,
     /// Pack although tracked files differ from the commit
     #[arg(long)]
     pub(crate) allow_dirty: bool,

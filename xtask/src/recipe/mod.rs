@@ -10,6 +10,7 @@ mod ci;
 mod ci_gates;
 mod ci_jobs;
 mod clean;
+mod dist;
 mod doctor;
 mod dry_run;
 mod fuzz;
@@ -68,7 +69,7 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
             println!("{}", crate::report::write_page(&options.file)?.display());
             Ok(())
         }
-        Command::Dist(_) => anyhow::bail!("not yet"),
+        Command::Dist(options) => dist::dist(&options),
         Command::UninstallPgo(options) => uninstall::uninstall(&options),
         Command::Ci(options) => match options.command {
             None => ci::ci(&options.steps),

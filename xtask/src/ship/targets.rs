@@ -69,6 +69,24 @@ pub(crate) enum Package {
     Rpm,
 }
 
+impl Package {
+    /// The ending of its file.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Rpm => "rpm",
+        }
+    }
+
+    /// The program that makes it, which is also the name of its crate.
+    pub(crate) fn packager(self) -> &'static str {
+        match self {
+            Self::Deb => "cargo-deb",
+            Self::Rpm => "cargo-generate-rpm",
+        }
+    }
+}
+
 /// The workflows that have a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
