@@ -2,12 +2,14 @@
 
 mod keys;
 pub(crate) mod proof;
+mod ship;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use crate::cli::keys::{Check, Rebase};
+pub(crate) use crate::cli::ship::{Ci, CiCommand, Dist, Gate, ReportPage, RunJob, Uninstall};
 
 /// Builds, trains, proves and installs profile-guided binaries of this workspace.
 ///
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     PgoRebase(Rebase),
     /// Show a tool's profile, a profile file, or the profile an installed program was built with
     PgoShow(Show),
+    /// Make the page report.html anew from a report.json
+    PgoReport(ReportPage),
     /// Remove what the pipeline made; profiles in --profile-dir stay
     PgoClean(Clean),
     /// Train on each tool, measure on each tool: what a profile of the whole family costs
@@ -61,6 +65,10 @@ pub(crate) enum Command {
     Profile(Profile),
     /// Feed random bytes to the parsers of foreign bytes (tools/fuzz)
     Fuzz(Fuzz),
+    /// Pack what build-pgo made: archive, .deb, .rpm, bill of materials, checksums
+    Dist(Dist),
+    /// Remove what install-pgo installed, and nothing else
+    UninstallPgo(Uninstall),
     /// Everything CI checks: fmt, clippy, tests, tidy, a tiny pgo run and its gates
     Ci(Ci),
 }
@@ -525,13 +533,6 @@ pub(crate) struct Fuzz {
     /// How long each target runs
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) seconds: u64,
-}
-
-#[derive(Args)]
-pub(crate) struct Ci {
-    /// Run only these steps (fmt, clippy, test, tidy, pgo; and workspace, which runs only when named)
-    #[arg(value_name = "STEP")]
-    pub(crate) steps: Vec<String>,
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod progress;
 mod random;
 mod recipe;
 mod report;
+mod ship;
 mod surroundings;
 mod tidy;
 mod toolchain;

@@ -11,8 +11,8 @@ use crate::atomic;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::flags;
-use crate::surroundings;
 use crate::recipe::own_root;
+use crate::surroundings;
 
 /// The release that is installed when PATH has none: newer ones need a newer compiler.
 const HYPERFINE_VERSION: &str = "1.20.0";
@@ -327,7 +327,8 @@ fn usable_hyperfine(ctx: &Ctx, path: PathBuf) -> Option<Hyperfine> {
     (version_number(&version)? >= HYPERFINE_OLDEST).then_some(Hyperfine { path, version })
 }
 
-fn version_number(version: &str) -> Option<(u32, u32)> {
+/// The first two numbers of `1.20.0`.
+pub(crate) fn version_number(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

@@ -67,10 +67,9 @@ pub(crate) struct CaseResult {
     pub(crate) candidate_memory: Option<u64>,
     /// Where the raw times are, in hyperfine's form.
     pub(crate) times: PathBuf,
-    #[serde(skip)]
-    ratios: Vec<f64>,
-    #[serde(skip)]
-    placebo_ratios: Vec<f64>,
+    /// ln(time / time of the baseline) of each round, in the order of the rounds.
+    pub(crate) ratios: Vec<f64>,
+    pub(crate) placebo_ratios: Vec<f64>,
 }
 
 /// The runs of one case with several programs.

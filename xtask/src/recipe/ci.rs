@@ -8,10 +8,10 @@ use xshell::cmd;
 
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
-use crate::recipe::{ci_gates, ci_workspace, own_root};
+use crate::recipe::{ci_gates, ci_jobs, ci_workspace, own_root};
 use crate::{report, tidy, toolchain, words};
 
-const STEPS: [&str; 5] = ["fmt", "clippy", "test", "tidy", "pgo"];
+const STEPS: [&str; 6] = ["fmt", "clippy", "test", "tidy", "workflows", "pgo"];
 /// Steps that run only when they are named: what they need is not always there.
 const NAMED_STEPS: [&str; 1] = ["workspace"];
 
@@ -52,6 +52,7 @@ fn run(ctx: &Ctx, step: &str) -> Result<()> {
         }
         "tidy" => return tidy::tidy(),
         "workspace" => return ci_workspace::run(ctx),
+        "workflows" => return ci_jobs::check_workflows(ctx),
         _ => return ci_gates::run(ctx),
     };
     let command = Command::from(command);

@@ -12,6 +12,9 @@ use crate::fault::{Fault, refuse};
 use crate::lock::Lock;
 use crate::recipe::build::{Built, RECORD};
 use crate::recipe::plan::own_root;
+use crate::ship::help::Help;
+use crate::ship::installed::Installed;
+use crate::ship::pages::{self, Page};
 use crate::toolchain::{Compiler, llvm_bin};
 use crate::{atomic, digest, words};
 
@@ -31,6 +34,7 @@ pub(crate) fn install_pgo(options: &cli::Install) -> Result<()> {
         None => cargo_home()?,
     };
     let objcopy = objcopy(&ctx)?;
+    let mut installed = Installed::read(&prefix)?;
     for Built { bin, manifest } in &built {
         let to = prefix.join("bin").join(&bin.tool);
         let debug = prefix.join("lib/debug/bin").join(format!("{}.debug", bin.tool));
@@ -55,9 +59,32 @@ pub(crate) fn install_pgo(options: &cli::Install) -> Result<()> {
             ctx.run(strip(temporary), "install")?;
             prove(&ctx, temporary, &objcopy, manifest)
         })?;
+        for path in [&debug, &to].into_iter().chain(&pages(&ctx, &prefix, &bin.tool, &to)?) {
+            installed.add(path)?;
+        }
+        // After each program: an interruption then leaves nothing that nobody knows of.
+        installed.write()?;
         eprintln!("   installed {} ({} KiB)", to.display(), std::fs::metadata(&to)?.len() / 1024);
     }
     Ok(())
+}
+
+/// Writes the man page and the completions of a program, made of its help; tells their paths.
+/// Another workspace's program may have help of another form: then it gets none.
+fn pages(ctx: &Ctx, prefix: &Path, tool: &str, program: &Path) -> Result<Vec<PathBuf>> {
+    let help = ctx.ask(program, &["--help"]).ok();
+    let Some(help) = help.as_deref().and_then(Help::parse) else {
+        eprintln!("   no man page and no completions for {tool}: its --help is of another form");
+        return Ok(Vec::new());
+    };
+    let version = ctx.ask(program, &["--version"]).unwrap_or_default();
+    let version =
+        version.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let write = |page: Page| {
+        let path = prefix.join(&page.path);
+        atomic::write(&path, page.text.as_bytes()).map(|()| path)
+    };
+    pages::of(tool, version.unwrap_or(""), &help).into_iter().map(write).collect()
 }
 
 /// The stripped program still starts, and its manifest can be read back.
@@ -95,7 +122,8 @@ pub(crate) fn objcopy(ctx: &Ctx) -> Result<PathBuf> {
     Err(refuse(Fault::Toolchain, text))
 }
 
-fn recorded(ctx: &Ctx, wanted: &[String]) -> Result<Vec<Built>> {
+/// What `build-pgo` made, if it still is what it made: all of it, or the `wanted` tools.
+pub(crate) fn recorded(ctx: &Ctx, wanted: &[String]) -> Result<Vec<Built>> {
     let redo = "build it with: cargo xtask build-pgo";
     let record = ctx.out_dir.join(RECORD);
     let read = || -> Result<Vec<Built>> { Ok(serde_json::from_slice(&std::fs::read(&record)?)?) };
@@ -119,7 +147,7 @@ fn recorded(ctx: &Ctx, wanted: &[String]) -> Result<Vec<Built>> {
 }
 
 /// `$CARGO_HOME`, else `~/.cargo`: what `cargo install` uses.
-fn cargo_home() -> Result<PathBuf> {
+pub(crate) fn cargo_home() -> Result<PathBuf> {
     let set =
         |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("CARGO_HOME").or_else(|| set("HOME").map(|home| home.join(".cargo"))).ok_or_else(|| {

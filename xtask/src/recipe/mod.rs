@@ -10,8 +10,10 @@ mod build;
 mod check;
 mod ci;
 mod ci_gates;
+mod ci_jobs;
 mod ci_workspace;
 mod clean;
+mod dist;
 mod doctor;
 mod dry_run;
 mod fuzz;
@@ -20,12 +22,15 @@ mod matrix;
 mod pgo;
 mod plan;
 mod profile;
+mod prove;
 mod rebase;
+mod release;
 mod repro;
 mod run_case;
 mod show;
 #[cfg(test)]
 mod toy;
+mod uninstall;
 
 use anyhow::Result;
 
@@ -72,6 +77,15 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Bench(Bench::Writer(options)) => bench_dtail::write(&options),
         Command::Profile(command) => profile::profile(&command),
         Command::Fuzz(options) => fuzz::fuzz(&options),
-        Command::Ci(options) => ci::ci(&options.steps),
+        Command::PgoReport(options) => {
+            println!("{}", crate::report::write_page(&options.file)?.display());
+            Ok(())
+        }
+        Command::Dist(options) => dist::dist(&options),
+        Command::UninstallPgo(options) => uninstall::uninstall(&options),
+        Command::Ci(options) => match options.command {
+            None => ci::ci(&options.steps),
+            Some(command) => ci_jobs::run(&command),
+        },
     }
 }

@@ -303,7 +303,7 @@ pub(crate) fn build_with(
 }
 
 /// The optimised programs must be other programs that do exactly the same.
-fn verify(
+pub(crate) fn verify(
     ctx: &Ctx,
     workloads: &Workloads,
     scene: Scene<'_>,

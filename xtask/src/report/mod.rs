@@ -1,12 +1,22 @@
-//! What a run reports: one value, shown on the terminal, as Markdown and as JSON.
+//! What a run reports: one value, shown on the terminal, as Markdown, as JSON and as a page.
 
+mod beside;
 pub(crate) mod bolt;
 pub(crate) mod machine;
+pub(crate) mod machine;
+pub(crate) mod markdown;
 pub(crate) mod markdown;
 pub(crate) mod matrix;
+pub(crate) mod page;
+pub(crate) mod published;
+#[cfg(test)]
+mod schema;
 pub(crate) mod table;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -17,14 +27,17 @@ use crate::compare::counts::Counts;
 use crate::compare::rounds::Comparison;
 use crate::compare::statistics::Estimate;
 use crate::ctx::{Ctx, StageTime};
+use crate::fault::{Fault, refuse};
 use crate::profile::merge::{Profile, Profiles};
+use crate::report::beside::Beside;
 use crate::report::bolt::BoltReport;
 use crate::report::machine::Machine;
+use crate::report::published::Published;
 use crate::report::table::Table;
 use crate::toolchain::Compiler;
 
 /// The layout of `report.json`; raised when a field changes its meaning.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 /// GitHub shows the text of the file that this variable names on the run's page.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
@@ -96,12 +109,13 @@ pub(crate) fn profile_rows(
     profiles.0.iter().map(row).collect()
 }
 
-/// Writes `report.json` and `report.md`, appends the latter to GitHub's summary when there is
-/// one, and prints the tables.
+/// Writes `report.json`, `report.md` and `report.html`, appends the Markdown to GitHub's summary
+/// when there is one, and prints the tables.
 pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
     let json = ctx.out_dir.join("report.json");
     let text = ctx.out_dir.join("report.md");
     atomic::write_json(&json, report)?;
+    let page = write_page(&json)?;
     let markdown = markdown::render(report);
     atomic::write(&text, markdown.as_bytes())?;
     if let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) {
@@ -119,8 +133,26 @@ pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
     if let Some(text) = too_few_rounds(&report.comparison) {
         eprintln!("{text}");
     }
-    eprintln!("report: {} and {}", text.display(), json.display());
+    eprintln!("report: {}, {} and {}", page.display(), text.display(), json.display());
     Ok(())
+}
+
+/// Makes the page beside a `report.json`, of it and of what other commands left beside it.
+pub(crate) fn write_page(json: &Path) -> Result<PathBuf> {
+    let bad = |text: String| {
+        refuse(Fault::Usage, format!("{}: {text}; make one with: cargo xtask pgo", json.display()))
+    };
+    let bytes = std::fs::read(json).map_err(|error| bad(error.to_string()))?;
+    let published: Published =
+        serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    if published.schema != SCHEMA {
+        let text = format!("its schema is {}, this xtask reads {SCHEMA}", published.schema);
+        return Err(bad(text));
+    }
+    let beside = Beside::read(json.parent().unwrap_or(Path::new("")));
+    let path = json.with_extension("html");
+    atomic::write(&path, page::render(&published, &beside).as_bytes())?;
+    Ok(path)
 }
 
 /// Prints the stage table; also after a failure, but not when nothing was begun.

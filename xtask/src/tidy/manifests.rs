@@ -58,7 +58,7 @@ const DIRECTIONS: [(&str, &[&str]); 21] = [
 ];
 
 /// Heavy crates and the crates that may name them; everybody else goes through an owner.
-const OWNERS: [(&str, &[&str]); 25] = [
+const OWNERS: [(&str, &[&str]); 27] = [
     ("regex", &["dprofile", "dtail-query", "dtail-search"]),
     ("regex-automata", &["dtail-search"]),
     ("regex-syntax", &["dtail-search"]),
@@ -93,6 +93,8 @@ const OWNERS: [(&str, &[&str]); 25] = [
     ("parquet", &["dtail-cli"]),
     ("probe", &["dtail-lines", "dtail-session", "dtail-server"]),
     ("xshell", &["xtask"]),
+    ("tar", &["xtask"]),
+    ("yaml-rust2", &["xtask"]),
     ("addr2line", &["dtail-profile"]),
     ("framehop", &["dtail-profile"]),
     ("libc", &["dtail-profile"]),
