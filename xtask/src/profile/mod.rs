@@ -9,3 +9,4 @@ pub(crate) mod merge;
 pub(crate) mod profdata;
 pub(crate) mod share;
 pub(crate) mod store;
+pub(crate) mod window;

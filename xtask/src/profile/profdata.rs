@@ -66,6 +66,12 @@ pub(crate) fn run<'a>(
 /// What is inside the raw or merged profile at `path`. A file that llvm-profdata cannot read is
 /// refused with `fault`.
 pub(crate) fn facts(ctx: &Ctx, toolchain: &Toolchain, fault: Fault, path: &Path) -> Result<Facts> {
+    let text = text(ctx, toolchain, fault, path)?;
+    Facts::parse(&text).map_err(|text| refuse(fault, format!("{}: {text}", path.display())))
+}
+
+/// The same in LLVM's text form.
+pub(crate) fn text(ctx: &Ctx, toolchain: &Toolchain, fault: Fault, path: &Path) -> Result<String> {
     let bad = |text: &str| refuse(fault, format!("{}: {text}", path.display()));
     let bytes = std::fs::metadata(path).map_err(|error| bad(&error.to_string()))?.len();
     if bytes == 0 {
@@ -76,10 +82,9 @@ pub(crate) fn facts(ctx: &Ctx, toolchain: &Toolchain, fault: Fault, path: &Path)
     }
     let output = path.display().to_string();
     let answer = ctx.ask(&toolchain.profdata, &["merge", "--text", "-o", "-", &output]);
-    let text = answer.map_err(|error| {
+    answer.map_err(|error| {
         bad(&format!("llvm-profdata cannot read it ({})", cause(&error.to_string())))
-    })?;
-    Facts::parse(&text).map_err(|text| bad(&text))
+    })
 }
 
 /// What llvm-profdata complains about: its warnings name the file and the reason, its error often

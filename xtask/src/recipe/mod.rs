@@ -6,6 +6,7 @@ mod bench_history;
 mod bench_local;
 mod bench_server;
 mod build;
+mod calibrate;
 mod ci;
 mod ci_gates;
 mod clean;
@@ -17,6 +18,7 @@ mod pgo;
 mod plan;
 mod profile;
 mod run_case;
+mod sampled;
 mod show;
 
 use anyhow::Result;

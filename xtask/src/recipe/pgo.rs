@@ -15,8 +15,8 @@ use crate::profile::manifest::{Identity, Provenance, SourceState};
 use crate::profile::merge::{self, Profiles};
 use crate::profile::store;
 use crate::progress::Progress;
-use crate::recipe::dry_run;
 use crate::recipe::plan::{Goal, Plan, selection, with_companions};
+use crate::recipe::{calibrate, dry_run, sampled};
 use crate::report::machine::Machine;
 use crate::report::{self, ProfileRow, Report};
 use crate::toolchain::{self, Compiler, Toolchain};
@@ -39,6 +39,9 @@ pub(crate) fn pgo(plan: &Plan) -> Result<()> {
 
 fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
     let workloads = plan.workloads(ctx)?;
+    if plan.from_pprof.is_some() {
+        calibrate::subject(&workloads)?;
+    }
     let compiler = Compiler::ask(ctx)?;
     let selection = selection(ctx, &plan.common, &workloads, &compiler)?;
     let sources = Sources::read(ctx, &selection)?;
@@ -57,8 +60,9 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
     let baseline = ctx.artefact("build-baseline", || {
         cargo::build(ctx, &with_companions(&selection, &workloads), &Flavour::Baseline)
     })?;
-    let instrumented = ctx
-        .artefact("build-instrumented", || cargo::build(ctx, &selection, &Flavour::Instrumented))?;
+    let instrumented = ctx.artefact("build-instrumented", || {
+        sampled::instrumented(ctx, &selection, &workloads, data.sampled)
+    })?;
     let key = collect::key(&workloads, &inputs, &baseline, &instrumented, data.iterations);
     let training = ctx.artefact_unless(
         "train",
@@ -76,6 +80,15 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
             )
         },
     )?;
+    let companions = Companions::of(&baseline);
+    let scene = Scene { inputs: &inputs, servers: &workloads.servers, companions: &companions };
+    if data.sampled {
+        ctx.stage("sampled", || {
+            sampled::cost(ctx, &selection, &workloads, scene, &baseline, &instrumented)
+        })?;
+    }
+    let training =
+        calibrate::weighted(ctx, plan, &toolchain, &workloads, scene, &baseline, training)?;
     let profiles =
         ctx.artefact("merge", || merge::merge(ctx, &toolchain, &workloads, &training))?;
     let provenance = Provenance {

@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) gate: Option<f64>,
     pub(crate) data: Data,
     pub(crate) from: Option<String>,
+    /// A CPU profile of production that the training is weighted by.
+    pub(crate) from_pprof: Option<String>,
 }
 
 /// The choices that decide what the stages make. `--from` needs them unchanged.
@@ -47,6 +49,9 @@ pub(crate) struct Data {
     pub(crate) iterations: u32,
     pub(crate) data_size: u64,
     pub(crate) corpus: Option<String>,
+    /// Programs that count in bursts are trained with.
+    #[serde(default)]
+    pub(crate) sampled: bool,
     /// The digest of sources, compiler, settings and workloads; filled in by `remember`.
     #[serde(default)]
     fingerprint: String,
@@ -91,9 +96,11 @@ impl Plan {
                 iterations: options.iterations.unwrap_or(if quick { 1 } else { 3 }),
                 data_size: options.data_size.unwrap_or(if quick { 100_000 } else { 300_000 }),
                 corpus: options.corpus.as_deref().map(absolute_pattern).transpose()?,
+                sampled: options.sampled,
                 fingerprint: String::new(),
             },
             from: options.from.clone(),
+            from_pprof: options.from_pprof.clone(),
             common,
         })
     }
@@ -162,6 +169,12 @@ impl Plan {
         }
         if self.data.per_tool {
             words.push("--per-tool".to_owned());
+        }
+        if self.data.sampled {
+            words.push("--sampled".to_owned());
+        }
+        if self.from_pprof.is_some() {
+            words.push("--from-pprof …".to_owned());
         }
         if self.data.corpus.is_some() {
             words.push("--corpus …".to_owned());
