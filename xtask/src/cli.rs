@@ -247,6 +247,8 @@ pub(crate) enum Bench {
     Dmap(BenchLocal),
     /// Following a log that grows fast and is rotated; from write to print
     Dtail(BenchDtail),
+    /// What CPU and heap profiles cost dcat, dgrep and dmap
+    Profile(crate::bench::recording::BenchProfile),
     /// The writer of `bench dtail`, a process of its own
     #[command(hide = true)]
     Writer(BenchWriter),

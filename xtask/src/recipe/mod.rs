@@ -4,6 +4,7 @@ mod bench_build;
 mod bench_dtail;
 mod bench_history;
 mod bench_local;
+mod bench_profile;
 mod bench_server;
 mod build;
 mod calibrate;
@@ -59,6 +60,7 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Bench(Bench::Dcat(options)) => bench_local::bench_dcat(&options),
         Command::Bench(Bench::Dmap(options)) => bench_local::bench_dmap(&options),
         Command::Bench(Bench::Dtail(options)) => bench_dtail::bench_dtail(&options),
+        Command::Bench(Bench::Profile(options)) => bench_profile::bench_profile(&options),
         Command::Bench(Bench::Writer(options)) => bench_dtail::write(&options),
         Command::Profile(command) => profile::profile(&command),
         Command::Fuzz(options) => fuzz::fuzz(&options),

@@ -39,9 +39,6 @@ pub(crate) fn pgo(plan: &Plan) -> Result<()> {
 
 fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
     let workloads = plan.workloads(ctx)?;
-    if plan.from_pprof.is_some() {
-        calibrate::subject(&workloads)?;
-    }
     let compiler = Compiler::ask(ctx)?;
     let selection = selection(ctx, &plan.common, &workloads, &compiler)?;
     let sources = Sources::read(ctx, &selection)?;
@@ -64,29 +61,14 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
         sampled::instrumented(ctx, &selection, &workloads, data.sampled)
     })?;
     let key = collect::key(&workloads, &inputs, &baseline, &instrumented, data.iterations);
-    let training = ctx.artefact_unless(
-        "train",
-        |old: &Training| old.key == key,
-        || {
-            let iterations = data.iterations;
-            collect::train(
-                ctx,
-                &toolchain,
-                &workloads,
-                &inputs,
-                &baseline,
-                &instrumented,
-                iterations,
-            )
-        },
-    )?;
+    let is_same = |old: &Training| old.key == key;
+    let training = ctx.artefact_unless("train", is_same, || {
+        let iterations = data.iterations;
+        collect::train(ctx, &toolchain, &workloads, &inputs, &baseline, &instrumented, iterations)
+    })?;
     let companions = Companions::of(&baseline);
     let scene = Scene { inputs: &inputs, servers: &workloads.servers, companions: &companions };
-    if data.sampled {
-        ctx.stage("sampled", || {
-            sampled::cost(ctx, &selection, &workloads, scene, &baseline, &instrumented)
-        })?;
-    }
+    sampled::cost(ctx, plan, &selection, &workloads, scene, &baseline, &instrumented)?;
     let training =
         calibrate::weighted(ctx, plan, &toolchain, &workloads, scene, &baseline, training)?;
     let profiles =

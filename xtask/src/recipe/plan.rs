@@ -10,6 +10,7 @@ use crate::cli::{Common, Pipeline};
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::profile::manifest::{Identity, SourceState};
+use crate::recipe::calibrate;
 use crate::toolchain::{Compiler, Need};
 use crate::workload::{self, Workload, Workloads};
 use crate::{atomic, digest};
@@ -120,7 +121,11 @@ impl Plan {
 
     /// The workloads of the chosen tools.
     pub(crate) fn workloads(&self, ctx: &Ctx) -> Result<Workloads> {
-        workload::load(&ctx.root, &self.data.tools, self.data.corpus.is_some())
+        let all = workload::load(&ctx.root, &self.data.tools, self.data.corpus.is_some())?;
+        if self.from_pprof.is_some() {
+            calibrate::subject(&all)?;
+        }
+        Ok(all)
     }
 
     /// Records the choices of this run and what it works on, or, when it resumes another, refuses

@@ -14,6 +14,7 @@ use crate::fault::{Fault, refuse};
 use crate::flags::{self, Flavour};
 use crate::profile::collect::windowed_name;
 use crate::progress::Progress;
+use crate::recipe::plan::Plan;
 use crate::report::table::Table;
 use crate::workload::case::{Job, Scene};
 use crate::workload::window::Window;
@@ -66,17 +67,36 @@ struct Cost {
     sampled: f64,
 }
 
-/// Measures every training case with all three programs, and prints how much slower they are.
+/// With `--sampled`, measures every training case with all three programs, and prints how much
+/// slower they are.
 pub(crate) fn cost(
     ctx: &Ctx,
+    plan: &Plan,
     selection: &Selection,
     workloads: &Workloads,
     scene: Scene<'_>,
     baseline: &Bins,
     sampled: &Bins,
 ) -> Result<()> {
-    let full = cargo::build(ctx, selection, &Flavour::Instrumented)?;
-    let arms = [baseline, &full, sampled];
+    if !plan.data.sampled {
+        return Ok(());
+    }
+    ctx.stage("sampled", || {
+        let full = cargo::build(ctx, selection, &Flavour::Instrumented)?;
+        let costs = measured(ctx, workloads, scene, [baseline, &full, sampled])?;
+        atomic::write_json(&ctx.out_dir.join("sampled.json"), &costs)?;
+        println!("{}", text(&costs));
+        Ok(())
+    })
+}
+
+/// The arms are the plain program, the one that counts always, the one that counts in bursts.
+fn measured(
+    ctx: &Ctx,
+    workloads: &Workloads,
+    scene: Scene<'_>,
+    arms: [&Bins; 3],
+) -> Result<Vec<Cost>> {
     let cases = || {
         workloads
             .tools
@@ -112,9 +132,7 @@ pub(crate) fn cost(
         });
     }
     std::fs::remove_dir_all(&raw_dir)?;
-    atomic::write_json(&ctx.out_dir.join("sampled.json"), &costs)?;
-    println!("{}", text(&costs));
-    Ok(())
+    Ok(costs)
 }
 
 fn run(job: &Job<'_>, program: &Path, raw_dir: Option<&Path>) -> Result<f64> {

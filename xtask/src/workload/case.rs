@@ -287,6 +287,7 @@ impl<'a> Job<'a> {
 }
 
 /// How a command's output is listened to.
+#[derive(Clone, Copy)]
 pub(crate) struct Heard<'a> {
     /// Lines that hold this text are left out.
     pub(crate) changing: Option<&'a str>,
