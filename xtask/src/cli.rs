@@ -130,6 +130,14 @@ pub(crate) struct Pipeline {
     /// Train on your own log files (quote the pattern); half of each file is kept for evaluation
     #[arg(long, value_name = "GLOB")]
     pub(crate) corpus: Option<String>,
+    /// Weigh the training cases of one tool so that they resemble this CPU profile of it: a file,
+    /// or http://host:6060/debug/pprof/profile?seconds=30 of a running program
+    #[arg(long = "from-pprof", value_name = "FILE|URL")]
+    pub(crate) from_pprof: Option<String>,
+    /// Train with programs that count in bursts, as a canary in production can bear, and say what
+    /// counting always and in bursts cost
+    #[arg(long)]
+    pub(crate) sampled: bool,
     /// Take up an earlier run at this stage (see the stage table)
     #[arg(long, value_name = "STAGE")]
     pub(crate) from: Option<String>,
@@ -264,6 +272,8 @@ pub(crate) enum Bench {
     Dmap(BenchLocal),
     /// Following a log that grows fast and is rotated; from write to print
     Dtail(BenchDtail),
+    /// What CPU and heap profiles cost dcat, dgrep and dmap
+    Profile(crate::bench::recording::BenchProfile),
     /// The writer of `bench dtail`, a process of its own
     #[command(hide = true)]
     Writer(BenchWriter),

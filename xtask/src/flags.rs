@@ -21,12 +21,21 @@ const COMMON: [&str; 1] = ["-Csymbol-mangling-version=v0"];
 
 /// Makes the linker keep the relocations that BOLT moves code by.
 const KEEP_RELOCATIONS: &str = "-Clink-arg=-Wl,--emit-relocs";
+/// Counters in a mapped file need to be found at run time, and value profiles have no place in it.
+const WINDOWED: [&str; 2] = ["-Cllvm-args=-runtime-counter-relocation", "-Cllvm-args=-disable-vp"];
+/// Bursts of counting with pauses in between.
+const SAMPLED: &str = "-Cllvm-args=-sampled-instrumentation";
 
 /// The ways in which the same sources are built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Flavour {
     Baseline,
     Instrumented,
+    /// Instrumented so that a running program's counts are on disk at any time. It counts no
+    /// values, such as the targets of indirect calls.
+    Windowed,
+    /// Instrumented so that it counts in bursts, which costs less where threads count together.
+    Sampled,
     /// Built with this merged profile.
     Optimised(PathBuf),
     /// The same, and BOLT can work on it.
@@ -41,6 +50,8 @@ impl Flavour {
         match self {
             Self::Baseline => "baseline",
             Self::Instrumented => "instrumented",
+            Self::Windowed => "windowed",
+            Self::Sampled => "sampled",
             Self::Optimised(_) => "optimised",
             Self::Relocatable(_) => "relocatable",
             Self::Trial(_) => "trial",
@@ -51,9 +62,15 @@ impl Flavour {
     /// when nobody told it where.
     pub(crate) fn rustflags(&self, stray: &Path) -> Vec<String> {
         let mut flags: Vec<String> = COMMON.map(str::to_owned).to_vec();
+        let generate = format!("-Cprofile-generate={}", stray.display());
         match self {
             Self::Baseline => {}
-            Self::Instrumented => flags.push(format!("-Cprofile-generate={}", stray.display())),
+            Self::Instrumented => flags.push(generate),
+            Self::Windowed => {
+                flags.push(generate);
+                flags.extend(WINDOWED.map(str::to_owned));
+            }
+            Self::Sampled => flags.extend([generate, SAMPLED.to_owned()]),
             Self::Optimised(profile) | Self::Trial(profile) => flags.push(profile_use(profile)),
             Self::Relocatable(profile) => {
                 flags.extend([profile_use(profile), KEEP_RELOCATIONS.to_owned()]);
@@ -128,6 +145,11 @@ pub(crate) fn raw_profile_pattern(raw_dir: &Path, run: &str) -> PathBuf {
     raw_dir.join(format!("{run}.%m.%p.profraw"))
 }
 
+/// The same, written all the time: of programs built as [`Flavour::Windowed`].
+pub(crate) fn continuous_profile_pattern(raw_dir: &Path, run: &str) -> PathBuf {
+    raw_dir.join(format!("{run}.%m.%p%c.profraw"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +180,26 @@ mod tests {
             &expect![[r#"
                 [target.'cfg(all())']
                 rustflags = ["-Csymbol-mangling-version=v0", "-Cprofile-generate=out/stray"]
+
+                [build]
+                build-dir = "out/shared"
+            "#]],
+        );
+        check(
+            &Flavour::Windowed,
+            &expect![[r#"
+                [target.'cfg(all())']
+                rustflags = ["-Csymbol-mangling-version=v0", "-Cprofile-generate=out/stray", "-Cllvm-args=-runtime-counter-relocation", "-Cllvm-args=-disable-vp"]
+
+                [build]
+                build-dir = "out/shared"
+            "#]],
+        );
+        check(
+            &Flavour::Sampled,
+            &expect![[r#"
+                [target.'cfg(all())']
+                rustflags = ["-Csymbol-mangling-version=v0", "-Cprofile-generate=out/stray", "-Cllvm-args=-sampled-instrumentation"]
 
                 [build]
                 build-dir = "out/shared"

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::allocator::unsampled;
 use crate::cpu::{CpuRecording, CpuTicks};
 use crate::machine;
 
@@ -59,7 +60,7 @@ impl Continuous {
         let own = Arc::clone(&ring);
         let thread = thread::Builder::new()
             .name("continuous".to_owned())
-            .spawn(move || own.fill())
+            .spawn(move || unsampled(|| own.fill()))
             .map_err(|err| format!("no continuous CPU profile: cannot start a thread: {err}"))?;
         *current() = Some(Arc::clone(&ring));
         Ok(Continuous { ring, thread: Some(thread) })

@@ -203,6 +203,20 @@ impl HeapState {
         self
     }
 
+    /// What was asked for since; memory in use stays what it is.
+    pub(crate) fn asked_since(mut self, before: &HeapState) -> HeapState {
+        for (stack, totals) in &mut self.stacks {
+            if let Some(before) = before.stacks.get(stack) {
+                totals.objects -= before.objects;
+                totals.bytes -= before.bytes;
+                totals.freed_objects -= before.objects;
+                totals.freed_bytes -= before.bytes;
+            }
+        }
+        self.stacks.retain(|_, totals| *totals != Totals::default());
+        self
+    }
+
     /// The sum of all stacks.
     pub(crate) fn sum(&self) -> Totals {
         self.stacks.values().fold(Totals::default(), |sum, it| Totals {
@@ -308,7 +322,12 @@ mod tests {
         let profile = empty.clone().profile(Shown::Allocated, &mut Symbols::new());
         assert!(value(&profile, "asks_for_memory", 1) > bytes * 0.8);
         assert!(value(&profile, "asks_for_memory", 3) < bytes * 0.02);
-        assert!(empty.since(&full).sum().freed_bytes > bytes * 0.8);
+        assert!(empty.clone().since(&full).sum().freed_bytes > bytes * 0.8);
+        let scraped = empty.clone().asked_since(&full).sum();
+        let (all, part) = (empty.sum(), full.sum());
+        assert!((scraped.bytes - (all.bytes - part.bytes)).abs() < 1.0, "{scraped:?}");
+        let in_use = all.bytes - all.freed_bytes;
+        assert!((scraped.bytes - scraped.freed_bytes - in_use).abs() < 1.0, "{scraped:?}");
         let names = profile.functions.iter().map(|it| it.name.to_string());
         let own: Vec<_> = names.filter(|name| name.contains("SamplingAllocator")).collect();
         assert_eq!(own, [""; 0]);

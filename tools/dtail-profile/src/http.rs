@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::allocator::unsampled;
 use crate::heap::HeapRecording;
 use crate::machine;
 
@@ -61,12 +62,14 @@ impl Server {
             Arc::new(Admission { token, clients: AtomicUsize::new(0), stop: Arc::clone(&stop) });
         let accept = move || {
             let _kept_out = machine::keep_out();
-            while let Ok((stream, _)) = accept(&listener) {
-                if admission.stop.load(Ordering::SeqCst) {
-                    return;
+            unsampled(|| {
+                while let Ok((stream, _)) = accept(&listener) {
+                    if admission.stop.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    admit(stream, &admission);
                 }
-                admit(stream, &admission);
-            }
+            });
         };
         thread::Builder::new().name("pprof".to_owned()).spawn(accept).map_err(failed)?;
         Ok(Server { address, stop, _heap: HeapRecording::start() })
@@ -139,7 +142,7 @@ fn admit(mut stream: TcpStream, admission: &Arc<Admission>) {
     let own = Arc::clone(admission);
     let serve = move || {
         let _kept_out = machine::keep_out();
-        let _it_may_be_gone = serve(stream, &own).is_ok();
+        let _it_may_be_gone = unsampled(|| serve(stream, &own)).is_ok();
         own.clients.fetch_sub(1, Ordering::SeqCst);
     };
     if thread::Builder::new().name("pprof".to_owned()).spawn(serve).is_err() {

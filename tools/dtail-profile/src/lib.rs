@@ -14,10 +14,12 @@ mod http;
     path = "elsewhere.rs"
 )]
 mod machine;
+mod measured;
 mod metrics;
 mod recording;
 mod symbols;
 
 pub use allocator::SamplingAllocator;
+pub use measured::measured;
 pub use metrics::Metrics;
 pub use recording::{Recording, RecordingOptions, snapshot};

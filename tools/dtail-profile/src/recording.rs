@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use dtail_pprof::Profile;
 
+use crate::allocator::unsampled;
 use crate::continuous::Continuous;
 use crate::cpu::{CpuRecording, CpuTicks, RATE};
 use crate::heap::{self, HeapRecording, HeapState, Shown};
@@ -86,9 +87,14 @@ impl Recording {
     /// no signal handler. `tell` gets lines for people.
     pub fn start(options: RecordingOptions, tell: fn(&str)) -> Recording {
         let mut recording = Recording { run: None, server: None, continuous: None, interval: None };
-        if !options.is_wanted() {
-            return recording;
+        if options.is_wanted() {
+            // Rings, tables and threads of the profiler's own are no memory of the program's.
+            unsampled(|| recording.begin(options, tell));
         }
+        recording
+    }
+
+    fn begin(&mut self, options: RecordingOptions, tell: fn(&str)) {
         let run = Arc::new(Run {
             cpu: Mutex::default(),
             heap: Mutex::new(options.memory.then(HeapRecording::start)),
@@ -102,19 +108,18 @@ impl Recording {
         if let Some(kept) = options.continuous {
             match options.cpu {
                 true => tell("warning: no continuous CPU profile: a CPU profile is being recorded"),
-                false => recording.continuous = run.told(Continuous::start(kept)),
+                false => self.continuous = run.told(Continuous::start(kept)),
             }
         }
         if let Some(address) = &options.address {
             let server = Server::start(address, options.token_file.as_deref());
-            recording.server = run.told(server);
-            if let Some(server) = &recording.server {
+            self.server = run.told(server);
+            if let Some(server) = &self.server {
                 tell(&format!("Starting PProf at http://{}/debug/pprof/", server.address()));
             }
         }
-        recording.interval = options.interval.and_then(|every| run.told(Interval::start(every)));
-        recording.run = Some(run);
-        recording
+        self.interval = options.interval.and_then(|every| run.told(Interval::start(every)));
+        self.run = Some(run);
     }
 
     /// Ends it and writes what there is to write.
@@ -123,6 +128,10 @@ impl Recording {
     }
 
     fn end(&mut self) {
+        unsampled(|| self.write_all());
+    }
+
+    fn write_all(&mut self) {
         let Some(run) = self.run.take() else { return };
         self.interval = None;
         let ticks = run.stop_cpu();
@@ -159,8 +168,13 @@ pub fn snapshot(label: &str) {
     // Not locked while it is written, which takes its time.
     let run = lock(&CURRENT).clone();
     if let Some(run) = run {
-        run.snapshot(label);
+        unsampled(|| run.snapshot(label));
     }
+}
+
+/// Whether anything is being recorded.
+pub(crate) fn is_going_on() -> bool {
+    lock(&CURRENT).is_some()
 }
 
 /// Tells people a line.
@@ -251,20 +265,24 @@ impl Interval {
         let told = Arc::clone(&stop);
         let log = move || {
             let _kept_out = machine::keep_out();
-            let mut next = Instant::now() + every;
-            while !told.load(Ordering::SeqCst) {
-                let left = next.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    Metrics::log("interval");
-                    next += every;
-                } else {
-                    thread::park_timeout(left);
-                }
-            }
+            unsampled(|| log_until(&told, every));
         };
         let thread = thread::Builder::new().name("metrics".to_owned()).spawn(log);
         let thread = thread.map_err(|err| format!("no metrics: cannot start a thread: {err}"))?;
         Ok(Interval { stop, thread: Some(thread) })
+    }
+}
+
+fn log_until(told: &AtomicBool, every: Duration) {
+    let mut next = Instant::now() + every;
+    while !told.load(Ordering::SeqCst) {
+        let left = next.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            Metrics::log("interval");
+            next += every;
+        } else {
+            thread::park_timeout(left);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod peers;
 pub(crate) mod plot;
 pub(crate) mod printing;
 pub(crate) mod process;
+pub(crate) mod recording;
 pub(crate) mod rotation;
 pub(crate) mod searching;
 pub(crate) mod sequence;

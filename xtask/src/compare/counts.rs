@@ -13,7 +13,7 @@ use crate::cargo::Bins;
 use crate::compare::rounds::Setup;
 use crate::progress::Progress;
 use crate::toolchain::in_path;
-use crate::workload::case::{self, Job, Scene};
+use crate::workload::case::{self, Heard, Job, Scene};
 use crate::workload::{Kind, Workloads, inputs};
 
 /// Inputs are no larger than this, in lines: callgrind is some fifty times slower than the machine.
@@ -123,7 +123,7 @@ fn instructions(job: &Job<'_>, valgrind: &Path, program: &Path) -> Result<u64> {
     command.arg(program).args(job.args(None)?).current_dir(&scratch);
     let stdin = job.stdin()?;
     let (_digest, finished) =
-        case::execute(&job.ctx.children, &mut command, stdin, None, None, LIMIT)?;
+        case::execute(&job.ctx.children, &mut command, stdin, None, Heard::default(), LIMIT)?;
     anyhow::ensure!(!finished.timed_out, "it ran longer than {LIMIT:?}");
     let code = finished.code;
     let said = finished.stderr.lines().last().unwrap_or_default();

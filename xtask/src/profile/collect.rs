@@ -11,12 +11,13 @@ use crate::cargo::{Bin, Bins};
 use crate::ctx::{Artefact, Ctx};
 use crate::fault::{Fault, refuse};
 use crate::flags;
-use crate::profile::profdata;
+use crate::profile::{profdata, window};
 use crate::progress::Progress;
 use crate::toolchain::Toolchain;
 use crate::workload::case::{Effect, Job, Scene};
 use crate::workload::fixture::Companions;
 use crate::workload::inputs::Inputs;
+use crate::workload::window::Window;
 use crate::workload::{Case, Kind, Workloads};
 use crate::{atomic, child};
 
@@ -118,11 +119,14 @@ pub(crate) fn train(
             }
             Err(error) => Some(format!("left a bad profile: {error:#}")),
         };
+        let steady = |run: &str| window::steady(ctx, toolchain, &raw_dir, run);
         let mut cases = Vec::new();
         for case in workload.cases(Kind::Train) {
             progress.say(&format!("{tool} {}", case.name));
             let job = Job { ctx, tool, case, scene };
-            let trainer = Trainer { job, raw_dir: &raw_dir, judge: &judge };
+            let trainer = Trainer { job, raw_dir: &raw_dir, judge: &judge, steady: &steady };
+            let windowed = case.window == Window::Steady;
+            let program = if windowed { instrumented.of(&windowed_name(tool))? } else { program };
             cases.push(trainer.train(plain, program, iterations, &mut progress)?);
         }
         tools.push(ToolTraining { tool: tool.clone(), probe, cases });
@@ -156,6 +160,13 @@ struct Trainer<'a> {
     raw_dir: &'a Path,
     /// Says what is wrong with a raw profile.
     judge: &'a dyn Fn(&Path) -> Option<String>,
+    /// Makes the profile of the steady window of a run.
+    steady: &'a dyn Fn(&str) -> Result<PathBuf>,
+}
+
+/// How the program whose running counts are on disk is found among the instrumented ones.
+pub(crate) fn windowed_name(tool: &str) -> String {
+    format!("{tool} (windowed)")
 }
 
 impl Trainer<'_> {
@@ -217,11 +228,18 @@ impl Trainer<'_> {
     ) -> Result<Result<(f64, Vec<PathBuf>), String>> {
         let job = &self.job;
         let name = format!("{}.{}.{run}", job.tool, job.case.name);
-        let pattern = flags::raw_profile_pattern(self.raw_dir, &name);
+        let is_windowed = job.case.window == Window::Steady;
+        let pattern = match is_windowed {
+            true => flags::continuous_profile_pattern(self.raw_dir, &name),
+            false => flags::raw_profile_pattern(self.raw_dir, &name),
+        };
         let outcome = job.run(&program.path, Some(&pattern))?;
-        let raw = raw_files(self.raw_dir, &name)?;
-        let fault = outcome
-            .fault(job.case)
+        let mut raw = raw_files(self.raw_dir, &name)?;
+        let fault = outcome.fault(job.case);
+        if is_windowed && fault.is_none() {
+            raw = vec![(self.steady)(&name)?];
+        }
+        let fault = fault
             .or_else(|| outcome.effect.difference(expected))
             .or_else(|| raw_fault(&raw))
             .or_else(|| raw.iter().find_map(|path| (self.judge)(path)));
@@ -304,7 +322,8 @@ mod tests {
             let bytes = std::fs::read(path).unwrap();
             (bytes == b"zero\n").then(|| "left a bad profile: all its counts are zero".to_owned())
         };
-        let trainer = Trainer { job, raw_dir: &raw_dir, judge: &judge };
+        let steady = |_: &str| anyhow::bail!("no window was asked for");
+        let trainer = Trainer { job, raw_dir: &raw_dir, judge: &judge, steady: &steady };
         let (plain, program) = (bin("plain", "echo out"), bin("instrumented", instrumented));
         let result = trainer.train(&plain, &program, 2, &mut Progress::new("train", 0));
         let entries = std::fs::read_dir(quarantine(&ctx)).unwrap();

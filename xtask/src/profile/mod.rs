@@ -15,3 +15,4 @@ pub(crate) mod rewrite;
 pub(crate) mod share;
 pub(crate) mod store;
 mod symbol;
+pub(crate) mod window;

@@ -41,11 +41,21 @@ pub(crate) fn publish(
     provenance: &Provenance<'_>,
 ) -> Result<()> {
     for profile in &profiles.0 {
-        let text = profdata::text(ctx, provenance.toolchain, Fault::Quality, &profile.path)?;
-        let manifest = Manifest::new(profile, digest::of_bytes(text.as_bytes()), provenance);
+        let (text, manifest) = described(ctx, profile, provenance)?;
         write(profile_dir, &text, &manifest)?;
     }
     Ok(())
+}
+
+/// The text form of a freshly merged profile, and its manifest.
+pub(crate) fn described(
+    ctx: &Ctx,
+    profile: &Profile,
+    provenance: &Provenance<'_>,
+) -> Result<(String, Manifest)> {
+    let text = profdata::text(ctx, provenance.toolchain, Fault::Quality, &profile.path)?;
+    let manifest = Manifest::new(profile, digest::of_bytes(text.as_bytes()), provenance);
+    Ok((text, manifest))
 }
 
 /// Writes one profile. The manifest comes second: without it, or with another's, a profile is

@@ -56,7 +56,7 @@ impl Scope {
         let selection = selection(&ctx, common, &workloads, &Compiler::ask(&ctx)?)?;
         let sources = Sources::read(&ctx, &selection)?;
         if common.dry_run {
-            dry_run::build(&ctx, &selection, &Flavour::Instrumented);
+            dry_run::build(&ctx, &selection, &Flavour::Instrumented)?;
             println!("# then each program once with --version, and its keys beside the profile's");
             return Ok(None);
         }

@@ -12,7 +12,7 @@ use crate::flags::{self, Flavour};
 use crate::profile::{collect, merge, profdata, store};
 use crate::recipe::pgo::case_options;
 use crate::recipe::plan::{Goal, Plan, selection, with_companions};
-use crate::recipe::{bolt, matrix, repro};
+use crate::recipe::{bolt, matrix, repro, sampled};
 use crate::toolchain::{Compiler, Hyperfine, llvm_bin};
 use crate::words;
 use crate::workload::case::{Job, Scene};
@@ -39,7 +39,11 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
         return Ok(());
     }
     build(ctx, &with_companions(&selection, &workloads), &Flavour::Baseline)?;
-    build(ctx, &selection, &Flavour::Instrumented)?;
+    build(ctx, &selection, &sampled::flavour(plan.data.sampled))?;
+    let windowed = sampled::windowed_tools(&workloads);
+    if !windowed.is_empty() {
+        build(ctx, &Selection { bins: windowed, ..selection.clone() }, &Flavour::Windowed)?;
+    }
     let profiles = train_and_merge(ctx, plan, &workloads, &inputs, &selection, &profdata)?;
     if plan.goal == Goal::Generate {
         return Ok(());
@@ -146,7 +150,7 @@ fn train_and_merge(
     selection: &Selection,
     profdata: &Path,
 ) -> Result<Vec<(String, PathBuf)>> {
-    let place = Place::of(ctx, &Flavour::Instrumented);
+    let place = Place::of(ctx, &sampled::flavour(plan.data.sampled));
     let programs = programs(&place, selection);
     let raw_dir = collect::raw_dir(ctx);
     let (companions, servers) = (Companions::default(), &workloads.servers);

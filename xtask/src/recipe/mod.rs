@@ -4,9 +4,11 @@ mod bench_build;
 mod bench_dtail;
 mod bench_history;
 mod bench_local;
+mod bench_profile;
 mod bench_server;
 mod bolt;
 mod build;
+mod calibrate;
 mod check;
 mod ci;
 mod ci_gates;
@@ -27,6 +29,7 @@ mod rebase;
 mod release;
 mod repro;
 mod run_case;
+mod sampled;
 mod show;
 #[cfg(test)]
 mod toy;
@@ -74,6 +77,7 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Bench(Bench::Dcat(options)) => bench_local::bench_dcat(&options),
         Command::Bench(Bench::Dmap(options)) => bench_local::bench_dmap(&options),
         Command::Bench(Bench::Dtail(options)) => bench_dtail::bench_dtail(&options),
+        Command::Bench(Bench::Profile(options)) => bench_profile::bench_profile(&options),
         Command::Bench(Bench::Writer(options)) => bench_dtail::write(&options),
         Command::Profile(command) => profile::profile(&command),
         Command::Fuzz(options) => fuzz::fuzz(&options),

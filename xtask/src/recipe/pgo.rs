@@ -13,13 +13,13 @@ use crate::flags::Flavour;
 use crate::lock::Lock;
 use crate::profile::collect::{self, Training};
 use crate::profile::decline;
-use crate::profile::manifest::{Identity, Manifest, Provenance, SourceState};
+use crate::profile::manifest::{Identity, Provenance, SourceState};
 use crate::profile::merge::{self, Profiles};
 use crate::profile::store;
 use crate::progress::Progress;
 use crate::recipe::build::{Built, RECORD};
 use crate::recipe::plan::{Goal, Plan, selection, with_companions};
-use crate::recipe::{bolt, dry_run, matrix, repro};
+use crate::recipe::{bolt, calibrate, dry_run, matrix, repro, sampled};
 use crate::report::bolt::BoltReport;
 use crate::report::machine::Machine;
 use crate::report::{self, ProfileRow, Report};
@@ -128,14 +128,20 @@ fn train(
     let baseline = ctx.artefact("build-baseline", || {
         cargo::build(ctx, &with_companions(selection, workloads), &Flavour::Baseline)
     })?;
-    let instrumented = ctx
-        .artefact("build-instrumented", || cargo::build(ctx, selection, &Flavour::Instrumented))?;
+    let instrumented = ctx.artefact("build-instrumented", || {
+        sampled::instrumented(ctx, selection, workloads, plan.data.sampled)
+    })?;
     let key = collect::key(workloads, inputs, &baseline, &instrumented, plan.data.iterations);
     let training = ctx.artefact_unless(
         "train",
         |old: &Training| old.key == key,
         || collect::train(ctx, toolchain, workloads, inputs, &baseline, &instrumented, iterations),
     )?;
+    let companions = Companions::of(&baseline);
+    let scene = Scene { inputs, servers: &workloads.servers, companions: &companions };
+    sampled::cost(ctx, plan, selection, workloads, scene, &baseline, &instrumented)?;
+    let training =
+        calibrate::weighted(ctx, plan, toolchain, workloads, scene, &baseline, training)?;
     let profiles = ctx.artefact("merge", || merge::merge(ctx, toolchain, workloads, &training))?;
     Ok(Trained { baseline, training, profiles })
 }
@@ -215,7 +221,7 @@ fn proofs(
     for profile in &profiles.0 {
         let tool = &profile.tool;
         let manifest = ctx.out_dir.join("built").join(format!("{tool}.manifest.json"));
-        let mut proof = Manifest::new(profile, provenance);
+        let (_, mut proof) = store::described(ctx, profile, provenance)?;
         proof.built_with = Some(family.clone().unwrap_or_else(|| profile.sha256.clone()));
         proof.bolt = proven.bolt.as_ref().and_then(|bolt| bolt.note(tool));
         atomic::write_json(&manifest, &proof)?;

@@ -11,6 +11,7 @@ use crate::cli::{Common, Pipeline};
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::profile::manifest::{Identity, SourceState};
+use crate::recipe::calibrate;
 use crate::toolchain::{Compiler, Need};
 use crate::workload::{self, Workload, Workloads};
 use crate::{atomic, digest};
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) data: Data,
     pub(crate) from: Option<String>,
     pub(crate) proof: Proof,
+    /// A CPU profile of production that the training is weighted by.
+    pub(crate) from_pprof: Option<String>,
 }
 
 /// The choices that decide what the stages make. `--from` needs them unchanged.
@@ -51,6 +54,9 @@ pub(crate) struct Data {
     pub(crate) iterations: u32,
     pub(crate) data_size: u64,
     pub(crate) corpus: Option<String>,
+    /// Programs that count in bursts are trained with.
+    #[serde(default)]
+    pub(crate) sampled: bool,
     /// The digest of sources, compiler, settings and workloads; filled in by `remember`.
     #[serde(default)]
     fingerprint: String,
@@ -105,10 +111,12 @@ impl Plan {
                 iterations: options.iterations.unwrap_or(if quick { 1 } else { 3 }),
                 data_size: options.data_size.unwrap_or(if quick { 100_000 } else { 300_000 }),
                 corpus: options.corpus.as_deref().map(absolute_pattern).transpose()?,
+                sampled: options.sampled,
                 fingerprint: String::new(),
             },
             from: options.from.clone(),
             proof: options.proof.clone(),
+            from_pprof: options.from_pprof.clone(),
             common,
         })
     }
@@ -129,7 +137,11 @@ impl Plan {
 
     /// The workloads of the chosen tools.
     pub(crate) fn workloads(&self, ctx: &Ctx) -> Result<Workloads> {
-        workload::load(&ctx.root, &self.data.tools, self.data.corpus.is_some())
+        let all = workload::load(&ctx.root, &self.data.tools, self.data.corpus.is_some())?;
+        if self.from_pprof.is_some() {
+            calibrate::subject(&all)?;
+        }
+        Ok(all)
     }
 
     /// Records the choices of this run and what it works on, or, when it resumes another, refuses
@@ -179,6 +191,12 @@ impl Plan {
         }
         if self.data.per_tool {
             words.push("--per-tool".to_owned());
+        }
+        if self.data.sampled {
+            words.push("--sampled".to_owned());
+        }
+        if self.from_pprof.is_some() {
+            words.push("--from-pprof …".to_owned());
         }
         if self.data.corpus.is_some() {
             words.push("--corpus …".to_owned());

@@ -3,8 +3,6 @@
 mod beside;
 pub(crate) mod bolt;
 pub(crate) mod machine;
-pub(crate) mod machine;
-pub(crate) mod markdown;
 pub(crate) mod markdown;
 pub(crate) mod matrix;
 pub(crate) mod page;

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -19,6 +20,7 @@ use crate::workload::clients::{self, Call, Following, Told};
 use crate::workload::fixture::{self, Companions, Fixture};
 use crate::workload::inputs::Inputs;
 use crate::workload::server::Server;
+use crate::workload::window::{Watch, Window};
 use crate::workload::{Case, follow, placeholders};
 use crate::{atomic, digest};
 
@@ -183,6 +185,9 @@ impl<'a> Job<'a> {
         fixture: &Fixture<'_>,
     ) -> Result<Outcome> {
         let mut command = Command::from(self.command(program, raw, None)?);
+        let pattern = raw.filter(|_| self.case.window == Window::Steady);
+        let count = self.case.clients.iter().map(|clients| clients.count as usize).sum();
+        let watch = pattern.map(|pattern| Watch::new(pattern, count)).transpose()?.map(Arc::new);
         let served = fixture.serve(&mut command, 2 * self.limit(), |live| {
             let growing = self.case.growing.as_ref();
             let source = growing.map(|growing| self.scene.inputs.of(&growing.input)).transpose()?;
@@ -190,7 +195,7 @@ impl<'a> Job<'a> {
             let following = growing.zip(source);
             let following = following.map(|(how, input)| (how, &*input.path, &*scratch));
             let calls = self.calls(server, &live.address)?;
-            clients::drive(&self.ctx.children, calls, following, self.limit())
+            clients::drive(&self.ctx.children, calls, following, watch.as_ref(), self.limit())
         })?;
         let told = served.result.unwrap_or_else(|| Told {
             fault: Some("it never took connections".to_owned()),
@@ -198,7 +203,7 @@ impl<'a> Job<'a> {
         });
         let mut outcome = self.outcome(served.finished, told.digest)?;
         outcome.effect.stdout_bytes = told.bytes;
-        outcome.beside = told.fault;
+        outcome.beside = told.fault.or_else(|| watch?.fault());
         Ok(outcome)
     }
 
@@ -255,9 +260,9 @@ impl<'a> Job<'a> {
         let source = growing.map(|growing| self.scene.inputs.of(&growing.input)).transpose()?;
         let following = growing.zip(source).map(|(how, input)| (how, &*input.path, &*scratch));
         let children = &self.ctx.children;
-        let changing = self.case.changing.as_deref();
+        let heard = Heard { changing: self.case.changing.as_deref(), watch: None };
         let (digest, finished) =
-            execute(children, &mut command, self.stdin()?, following, changing, self.limit())?;
+            execute(children, &mut command, self.stdin()?, following, heard, self.limit())?;
         self.outcome(finished, digest)
     }
 
@@ -281,14 +286,22 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Runs one command to its end and digests what it prints, without the lines that hold the text
-/// `changing`; feeds the file it follows, if any.
+/// How a command's output is listened to.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Heard<'a> {
+    /// Lines that hold this text are left out.
+    pub(crate) changing: Option<&'a str>,
+    /// Who wants to know when it begins and ends.
+    pub(crate) watch: Option<&'a Arc<Watch>>,
+}
+
+/// Runs one command to its end and digests what it prints; feeds the file it follows, if any.
 pub(crate) fn execute(
     children: &Children,
     command: &mut Command,
     stdin: Option<&Path>,
     following: Following<'_>,
-    changing: Option<&str>,
+    heard: Heard<'_>,
     limit: Duration,
 ) -> Result<(digest::Digest, Finished)> {
     if let Some((growing, source, scratch)) = following {
@@ -306,8 +319,12 @@ pub(crate) fn execute(
         return follow::drive(growing, source, scratch, running, limit);
     }
     let stdout = running.take_stdout().context("standard output was not piped")?;
-    let changing = changing.map(str::to_owned);
-    let reader = std::thread::spawn(move || digest_all(stdout, changing.as_deref()));
+    let changing = heard.changing.map(str::to_owned);
+    let watch = heard.watch.map(Arc::clone);
+    let reader = std::thread::spawn(move || match watch {
+        Some(watch) => digest_all(watch.watched(stdout), changing.as_deref()),
+        None => digest_all(stdout, changing.as_deref()),
+    });
     let finished = running.finish(Some(limit), |_| {})?;
     let digest = reader.join().unwrap_or_else(|_| Err(std::io::Error::other("reader")));
     Ok((digest.context("cannot read the program's output")?, finished))

@@ -3,14 +3,16 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::child::{Children, Finished};
 use crate::digest::Digest;
-use crate::workload::case::execute;
+use crate::workload::case::{Heard, execute};
 use crate::workload::follow::Growing;
+use crate::workload::window::Watch;
 
 /// One client's runs, one after the other.
 pub(crate) struct Call {
@@ -44,13 +46,14 @@ pub(crate) fn drive(
     children: &Children,
     calls: Vec<Call>,
     following: Following<'_>,
+    watch: Option<&Arc<Watch>>,
     limit: Duration,
 ) -> Result<Told> {
     let described: Vec<_> = calls.iter().map(|c| (c.name.clone(), c.exit.clone())).collect();
     let results: Vec<Result<Runs>> = std::thread::scope(|scope| {
         let started: Vec<_> = calls
             .into_iter()
-            .map(|call| scope.spawn(move || one(children, call, following, limit)))
+            .map(|call| scope.spawn(move || one(children, call, following, watch, limit)))
             .collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, Result<Runs>>| {
             thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a client's watcher failed")))
@@ -71,12 +74,25 @@ pub(crate) fn drive(
     Ok(told)
 }
 
-fn one(children: &Children, call: Call, following: Following<'_>, limit: Duration) -> Result<Runs> {
+fn one(
+    children: &Children,
+    call: Call,
+    following: Following<'_>,
+    watch: Option<&Arc<Watch>>,
+    limit: Duration,
+) -> Result<Runs> {
     let following = following.filter(|_| call.follows);
     let stdin = call.stdin.as_deref();
     let mut runs = Vec::new();
     for mut command in call.commands {
-        let ran = execute(children, &mut command, stdin, following, None, limit);
+        let ran = execute(
+            children,
+            &mut command,
+            stdin,
+            following,
+            Heard { changing: None, watch },
+            limit,
+        );
         runs.push(ran.with_context(|| format!("client {}", call.name))?);
     }
     Ok(runs)

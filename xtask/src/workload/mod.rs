@@ -9,6 +9,7 @@ pub(crate) mod follow;
 pub(crate) mod generate;
 pub(crate) mod inputs;
 pub(crate) mod server;
+pub(crate) mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -92,6 +93,9 @@ pub(crate) struct Case {
     /// What drives the tool when it is the server.
     #[serde(default)]
     pub(crate) clients: Vec<server::Clients>,
+    /// Which part of a server's life is trained on.
+    #[serde(default)]
+    pub(crate) window: window::Window,
     /// Functions that may not hold more than a share of the case's counts.
     #[serde(default)]
     pub(crate) max_share: Vec<Share>,
@@ -389,7 +393,7 @@ mod tests {
         check_error(
             &format!("{train}{eval}wight = 2\n"),
             &expect![
-                "workloads/t.toml:10: unknown field `wight`, expected one of `name`, `kind`, `args`, `stdin`, `exit`, `timeout_s`, `repeat`, `weight`, `when`, `measure`, `changing`, `growing`, `server`, `clients`, `max_share`, `expect_hot`"
+                "workloads/t.toml:10: unknown field `wight`, expected one of `name`, `kind`, `args`, `stdin`, `exit`, `timeout_s`, `repeat`, `weight`, `when`, `measure`, `changing`, `growing`, `server`, `clients`, `window`, `max_share`, `expect_hot`"
             ],
         );
         check_error(
@@ -406,6 +410,12 @@ mod tests {
         let clients = |text: &str| format!("clients = [{{ tool = \"c\", {text} }}]\n");
         let plain = clients("args = [\"{b}\"]");
         check(&plain, &expect!["t, case y: clients, {server} and {fixture} need `server = …`"]);
+        check(
+            "window = \"steady\"\n",
+            &expect![
+                "t, case y: a steady window is one of a server with clients that each run once and follow nothing"
+            ],
+        );
         check("server = \"none\"\n", &expect!["t, case y: no server named none in servers.toml"]);
         check(
             &format!("server = \"other\"\n{plain}"),

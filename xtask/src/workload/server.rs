@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use crate::workload::window::Window;
 use crate::workload::{Case, Workload, once};
 
 /// A server and everything around it. Texts may hold `{fixture}`, the server's own folder.
@@ -94,6 +95,13 @@ pub(super) fn check(
 ) -> Result<(), String> {
     let args = || case.args.iter().chain(case.clients.iter().flat_map(|clients| &clients.args));
     let uses = |name: &str| args().any(|arg| arg.contains(name));
+    let runs_once = case.clients.iter().all(|it| it.repeat == 1 && !it.follow());
+    if case.window == Window::Steady && (case.clients.is_empty() || !runs_once) {
+        return Err(
+            "a steady window is one of a server with clients that each run once and follow nothing"
+                .to_owned(),
+        );
+    }
     let Some(name) = &case.server else {
         if !case.clients.is_empty() || uses("{server}") || uses("{fixture}") {
             return Err("clients, {server} and {fixture} need `server = …`".to_owned());

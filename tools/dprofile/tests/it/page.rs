@@ -108,6 +108,29 @@ fn the_script_draws_what_the_profile_has() {
 }
 
 #[test]
+fn a_browser_draws_it_marks_what_is_searched_and_zooms() {
+    let scratch = Scratch::new();
+    let (_running, address) = started(&scratch, &["web", "a.prof"]);
+    let script = include_str!("browser.js").replace("process.argv[2]", &format!("'{address}'"));
+    let Some(told) = node(&scratch, &script) else { return };
+    if told.trim() == "\"missing\"" {
+        eprintln!("SKIPPED: no Chromium (apt install chromium) to open the page with");
+        return;
+    }
+    let seen: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let boxes = |what: &str| seen[what].to_string();
+    assert_eq!(seen["faults"].to_string(), "[]");
+    assert_eq!(
+        boxes("drawn"),
+        r#"[["all",100],["main",100],["run",60],["read",60],["<b>&x",20],["y",20]]"#
+    );
+    assert_eq!(seen["rows"], 5, "{told}");
+    assert_eq!(boxes("marked"), r#"["read"]"#);
+    assert_eq!(seen["told"], "60.00 % match");
+    assert_eq!(boxes("zoomed"), r#"[["all",100],["main",100],["run",100],["read",100]]"#);
+}
+
+#[test]
 fn a_taken_port_is_told() {
     let scratch = Scratch::new();
     let (_running, address) = started(&scratch, &["web", "a.prof"]);

@@ -2,6 +2,7 @@
 //! equal of what Go has.
 
 use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use dtail_pprof::Profile;
@@ -31,11 +32,15 @@ const HTML: &str = "text/html; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
 /// Every path below `/debug/pprof/` with what the index says of it.
-const PATHS: [(&str, &str); 11] = [
+const PATHS: [(&str, &str); 12] = [
     ("allocs", "All allocations since sampling began, one in 512 KiB sampled"),
     ("block", "Always empty: waiting is not recorded. See where threads wait: goroutine?debug=1"),
     ("cmdline", "The command line, its words separated by zeros"),
     ("continuous", "CPU samples of the last minutes=60, with --profile-continuous (dserver)"),
+    (
+        "delta_heap",
+        "Allocations since this was asked for last, memory in use as it is; for collectors",
+    ),
     ("goroutine", "There are no goroutines: the stacks of all threads. debug=1 as text"),
     ("heap", "Memory in use, one allocation in 512 KiB sampled. gc=1 has no effect"),
     ("mutex", "Always empty: contention is not recorded"),
@@ -134,6 +139,7 @@ fn route(request: &Request, client: &Client) -> Result<Answer, Answer> {
         "/profile" => cpu(request, client)?,
         "/heap" => heap(request, client, Shown::InUse, "heap")?,
         "/allocs" => heap(request, client, Shown::Allocated, "allocs")?,
+        "/delta_heap" => Answer::profile(&scraped(), "delta_heap", request),
         "/goroutine" => {
             let threads = machine::thread_stacks().map_err(|err| Answer::refusal(500, &err))?;
             Answer::profile(&stacks(&threads), "goroutine", request)
@@ -213,6 +219,16 @@ fn heap(request: &Request, client: &Client, shown: Shown, name: &str) -> Result<
         state = HeapState::now().since(&state);
     }
     Ok(Answer::profile(&state.profile(shown, &mut Symbols::new()), name, request))
+}
+
+/// For collectors that add up what they are told: each allocation is told once. One of them can use
+/// it, as in Go.
+fn scraped() -> Profile {
+    static LAST: Mutex<Option<HeapState>> = Mutex::new(None);
+    let now = HeapState::now();
+    let before = LAST.lock().unwrap_or_else(PoisonError::into_inner).replace(now.clone());
+    let new = now.asked_since(&before.unwrap_or_default());
+    new.profile(Shown::Allocated, &mut Symbols::new())
 }
 
 fn recent(request: &Request) -> Result<Answer, Answer> {

