@@ -14,6 +14,8 @@ use crate::report::table::Table;
 const WORST: usize = 20;
 /// And so many crates are shown; the file has all.
 const CRATES: usize = 15;
+/// And names are shown up to this length.
+const LONGEST: usize = 120;
 
 /// A number of functions and the sum of their counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -190,7 +192,7 @@ impl Fit {
             let mut worst = Table::new(&["lost", "why", "function"]);
             for loss in &self.worst {
                 let share = format!("{:.3} %", loss.share * 100.0);
-                worst.row([share, loss.why.clone(), loss.function.clone()]);
+                worst.row([share, loss.why.clone(), clipped(&loss.function)]);
             }
             text.push('\n');
             text.push_str(&worst.text());
@@ -223,6 +225,14 @@ impl Fit {
             table.cells(cells);
         }
         table
+    }
+}
+
+/// Generic functions have names of a thousand letters; the file has them whole.
+fn clipped(name: &str) -> String {
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
     }
 }
 
