@@ -180,7 +180,8 @@ fn prove(
     Ok(Proven { programs, rows, comparison, counts: counts.transpose()?, bolt })
 }
 
-/// The programs that this run proved, with the manifests that `install-pgo` puts into them.
+/// The programs that this run proved, with the manifests that `install-pgo` puts into them: those
+/// that were just published, and how the program was built.
 fn proofs(
     ctx: &Ctx,
     plan: &Plan,
@@ -196,7 +197,10 @@ fn proofs(
     for profile in &profiles.0 {
         let tool = &profile.tool;
         let manifest = ctx.out_dir.join("built").join(format!("{tool}.manifest.json"));
-        let mut proof = Manifest::new(profile, provenance);
+        let profile_dir = ctx.root.join(&plan.common.profile_dir);
+        let (_, published) = store::paths(&profile_dir, &provenance.identity.target, tool);
+        let mut proof = Manifest::parse(&std::fs::read(&published)?)
+            .map_err(|text| refuse(Fault::Quality, format!("{}: {text}", published.display())))?;
         proof.built_with = Some(family.clone().unwrap_or_else(|| profile.sha256.clone()));
         proof.bolt = proven.bolt.as_ref().and_then(|bolt| bolt.note(tool));
         atomic::write_json(&manifest, &proof)?;
