@@ -165,6 +165,26 @@ mod tests {
         assert_eq!(estimate(&ratios, 4, MISSES), estimate(&ratios, 4, MISSES));
     }
 
+    /// scipy 1.17.1: `bootstrap((x,), np.median, method="percentile", n_resamples=400000)`, and for
+    /// the mean of cases the same in numpy with cases drawn first, 200000 times. A tenth of the
+    /// interval's width is left to chance: we draw 2000 times.
+    #[test]
+    fn intervals_as_scipy_says() {
+        let x = [
+            -0.12, 0.031, -0.054, -0.2, -0.015, 0.007, -0.09, -0.11, 0.04, -0.061, -0.033, -0.17,
+            -0.08, -0.02, -0.1, 0.012, -0.07, -0.045, -0.13, -0.006,
+        ];
+        let y =
+            [0.01, -0.02, 0.005, 0.03, -0.011, 0.018, 0.002, -0.007, 0.021, 0.009, -0.015, 0.026];
+        let close = |ours: Estimate, median: f64, low: f64, high: f64| {
+            assert!((ours.median - median).abs() < 1e-12, "{ours:?}");
+            let width = (high - low) / 10.0;
+            assert!((ours.low - low).abs() < width && (ours.high - high).abs() < width, "{ours:?}");
+        };
+        close(estimate(&x, 1, MISSES), -0.0575, -0.095, -0.0175);
+        close(geometric_mean(&[x.to_vec(), y.to_vec()], 1), -0.025_25, -0.075, 0.012);
+    }
+
     #[test]
     fn a_stricter_interval_is_wider() {
         let ratios = around(-0.1, 0.05, 40);

@@ -205,7 +205,8 @@ fn prove(
     Ok(Proven { programs, rows, comparison, counts: counts.transpose()?, bolt })
 }
 
-/// The programs that this run proved, with the manifests that `install-pgo` puts into them.
+/// The programs that this run proved, with the manifests that `install-pgo` puts into them: those
+/// that were just published, and how the program was built.
 fn proofs(
     ctx: &Ctx,
     plan: &Plan,

@@ -181,10 +181,26 @@ fn counts_and_bolt_are_reported_whether_their_tools_are_here_or_not() {
         assert!(!kept);
     } else {
         assert!(tool["bolt_bytes"].is_number(), "{tool}");
+        // What BOLT wrote survives being stripped as an installed program is.
+        assert_eq!(version_of(&out_dir.join("bolt/stripped")), "wordcount 1\n");
     }
     let built = json(&out_dir.join("built.json"));
     let path = built[0]["bin"]["path"].as_str().unwrap();
     assert_eq!(Path::new(path).starts_with(out_dir.join("bolt")), kept, "{path}");
     let manifest = json(&out_dir.join("built/wordcount.manifest.json"));
     assert_eq!(manifest["bolt"]["kept"].as_bool(), Some(kept));
+    let prefix = dir.path().join("installed").display().to_string();
+    let workspace = dir.path().display().to_string();
+    let install = ["cargo xtask", "install-pgo", "--workspace", &workspace, "--prefix", &prefix];
+    dispatch(Cli::try_parse_from(install).unwrap().command).unwrap();
+    let installed = dir.path().join("installed/bin/wordcount");
+    assert_eq!(version_of(&installed), "wordcount 1\n");
+    let show = ["cargo xtask", "pgo-show", &installed.display().to_string()];
+    dispatch(Cli::try_parse_from(show).unwrap().command).unwrap();
+}
+
+fn version_of(program: &Path) -> String {
+    let told = std::process::Command::new(program).arg("--version").output().unwrap();
+    assert!(told.status.success(), "{told:?}");
+    String::from_utf8(told.stdout).unwrap()
 }

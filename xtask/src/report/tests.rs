@@ -89,6 +89,8 @@ fn report() -> Report {
             cases: vec![case],
             means: vec![Mean { name: "all tools".to_owned(), candidate, placebo }],
         },
+        counts: None,
+        bolt: None,
         stages: vec![StageTime { name: "train".to_owned(), seconds: 1.5, outcome: "ok" }],
     }
 }
