@@ -21,6 +21,7 @@ mod profile;
 mod prove;
 mod release;
 mod run_case;
+mod ship_gates;
 mod show;
 mod uninstall;
 
