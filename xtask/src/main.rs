@@ -14,6 +14,7 @@ mod elf;
 mod fault;
 mod flags;
 mod lock;
+mod menu;
 mod profile;
 mod progress;
 mod random;
@@ -31,6 +32,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_none() {
+        print!("{}", menu::MENU);
+        return ExitCode::SUCCESS;
+    }
     let command = match cli::Cli::try_parse() {
         Ok(cli) => cli.command,
         Err(error) => {

@@ -14,6 +14,7 @@ use crate::digest;
 use crate::fault::Fault;
 use crate::flags;
 use crate::profile::{packed, store};
+use crate::recipe::ship_gates;
 use crate::toolchain::{Compiler, llvm_bin};
 
 /// The tool of the tiny run: small, and its cases are many.
@@ -45,12 +46,13 @@ pub(crate) fn run(ctx: &Ctx) -> Result<()> {
     };
     atomic::fresh_dir(&gates.profile_dir)?;
     gates.expect("a tiny run", 0, &["pgo"], &[])?;
-    for file in ["report.json", "report.md"] {
+    for file in ["report.json", "report.md", "report.html"] {
         anyhow::ensure!(gates.out_dir.join(file).is_file(), "the run left no {file}");
     }
     gates.refuse_bad_raw_profiles()?;
     gates.refuse_bad_stored_profiles()?;
     gates.refuse_a_decline()?;
+    ship_gates::run(ctx, &gates.out_dir, TOOL)?;
     gates.interrupt_training()?;
     gates.fail_a_case()?;
     gates.expect("an unknown stage", Fault::Usage.code(), &["pgo", "--from", "nowhere"], &[])?;

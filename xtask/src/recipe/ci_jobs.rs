@@ -18,11 +18,29 @@ use crate::words;
 
 /// The file to which a step on GitHub writes what later steps read.
 const OUTPUT: &str = "GITHUB_OUTPUT";
-/// The programs that look at workflows, the oldest usable version of each (older ones do not know
-/// what they read), and how they are had.
-const JUDGES: [(&str, (u32, u32), &[&str], &str); 2] = [
-    ("zizmor", (1, 0), &["--offline", "--quiet", "--no-progress"], "pip install zizmor"),
-    ("action-validator", (0, 9), &[], "cargo install action-validator"),
+/// A program that looks at workflows.
+struct Judge {
+    program: &'static str,
+    /// Older versions do not know what they read.
+    oldest: (u32, u32),
+    args: &'static [&'static str],
+    /// How it is had.
+    mend: &'static str,
+}
+
+const JUDGES: [Judge; 2] = [
+    Judge {
+        program: "zizmor",
+        oldest: (1, 0),
+        args: &["--offline", "--quiet", "--no-progress"],
+        mend: "pip install zizmor",
+    },
+    Judge {
+        program: "action-validator",
+        oldest: (0, 9),
+        args: &[],
+        mend: "cargo install action-validator",
+    },
 ];
 
 /// Runs one of the subcommands of `ci`.
@@ -140,7 +158,7 @@ fn chosen<'a>(workflows: &'a [Workflow], name: &str) -> Result<Vec<(&'a Workflow
 pub(crate) fn check_workflows(ctx: &Ctx) -> Result<()> {
     let offences = offences(&workflow::read_all(&ctx.root)?);
     anyhow::ensure!(offences.is_empty(), "the workflows:\n{}", offences.join("\n"));
-    for (program, oldest, args, mend) in JUDGES {
+    for Judge { program, oldest, args, mend } in JUDGES {
         let usable = |path: &PathBuf| {
             let answer = ctx.ask(path, &["--version"]).ok();
             answer.as_deref().and_then(version_in).is_some_and(|version| version >= oldest)

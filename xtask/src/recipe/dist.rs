@@ -231,6 +231,7 @@ impl Packing<'_> {
             ));
         }
         let deb = assets.iter().map(|(from, to, mode)| json!([from, to, mode]));
+        let configs = assets.iter().map(|(_, to, _)| to).filter(|to| to.starts_with("/etc/"));
         let rpm = assets.iter().map(|(from, to, mode)| {
             json!({"source": from, "dest": to, "mode": mode, "config": to.starts_with("/etc/")})
         });
@@ -247,7 +248,7 @@ impl Packing<'_> {
                         "assets": deb.collect::<Vec<_>>(),
                         "depends": "$auto",
                         "section": "admin",
-                        "conf-files": ["/etc/dserver/dtail.json"],
+                        "conf-files": configs.collect::<Vec<_>>(),
                         "maintainer": format!("{NAME} contributors"),
                     },
                     "generate-rpm": {"assets": rpm.collect::<Vec<_>>()},

@@ -30,6 +30,7 @@ mod release;
 mod repro;
 mod run_case;
 mod sampled;
+mod ship_gates;
 mod show;
 #[cfg(test)]
 mod toy;

@@ -133,10 +133,10 @@ fn head(text: &mut String, report: &Published) {
 
 fn tile(text: &mut String, mean: &Mean) {
     let (gain, low, high) = mean.candidate.gains();
-    let _infallible = write!(
+    let _infallible = writeln!(
         text,
         "<div class=\"tile {}\"><span class=\"of\">{}</span><span class=\"big\">{}<small> %</small></span>\
-         <span class=\"ends\">{} to {}</span><span class=\"ends pale\">placebo {}</span></div>\n",
+         <span class=\"ends\">{} to {}</span><span class=\"ends pale\">placebo {}</span></div>",
         forest::tone(&mean.candidate),
         escaped(&mean.name),
         signed(gain),
