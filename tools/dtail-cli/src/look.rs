@@ -10,7 +10,7 @@ use crate::form::{Form, Kind};
 use crate::json::Messages;
 use crate::lines::{LineFormat, Shape};
 use crate::palette::Palette;
-use crate::prefixed::{Prefixed, append_delimiter};
+use crate::prefixed::{Heads, Prefixed, append_delimiter};
 use crate::runs::Groups;
 use crate::summaries::Summaries;
 
@@ -78,6 +78,7 @@ impl Look {
             selects: if has_context && (names || numbers) { compiled(request) } else { None },
             highlights,
             spans: Vec::new(),
+            heads: Heads::default(),
         }))
     }
 

@@ -3,19 +3,20 @@
 
 use std::io::{self, Write};
 use std::ops::Range;
+use std::sync::Arc;
 
 use dtail_search::Pattern;
 
-use crate::decimal::Decimal;
+use crate::decimal::Numbered;
 use crate::output::Output;
-use crate::runs::{Run, lines};
+use crate::runs::{Run, is_same, lines};
 
 /// grep's colours.
-const MATCH: &[u8] = b"\x1b[01;31m";
-const NAME: &[u8] = b"\x1b[35m";
-const NUMBER: &[u8] = b"\x1b[32m";
-const DELIMITER: &[u8] = b"\x1b[36m";
-const RESET: &[u8] = b"\x1b[m";
+const MATCH: &str = "\x1b[01;31m";
+const NAME: &str = "\x1b[35m";
+const NUMBER: &str = "\x1b[32m";
+const DELIMITER: &str = "\x1b[36m";
+const RESET: &str = "\x1b[m";
 
 /// What stands in front of a line and what of it is coloured.
 #[derive(Debug)]
@@ -31,6 +32,16 @@ pub(crate) struct Prefixed {
     pub(crate) highlights: Option<Pattern>,
     /// Reused.
     pub(crate) spans: Vec<Range<usize>>,
+    pub(crate) heads: Heads,
+}
+
+/// All that stands in front of the lines of one source, which differs in the number only.
+#[derive(Debug, Default)]
+pub(crate) struct Heads {
+    source: Option<Arc<str>>,
+    is_numbered: bool,
+    selected: Numbered,
+    around: Numbered,
 }
 
 impl Prefixed {
@@ -39,24 +50,58 @@ impl Prefixed {
         run: &Run<'_>,
         output: &mut Output<W>,
     ) -> io::Result<()> {
-        let name = named(run.source).as_bytes();
+        let is_numbered = self.numbers && run.numbers.at(0).is_some();
+        self.enter(run.source, is_numbered);
         for (index, line) in lines(run.bytes).enumerate() {
             let is_selected = self.selects.as_ref().is_none_or(|pattern| pattern.is_match(line));
-            let delimiter: &[u8] = if is_selected { b":" } else { b"-" };
-            let pending = output.pending();
-            if self.names {
-                paint(self.coloured, NAME, name, pending);
-                paint(self.coloured, DELIMITER, delimiter, pending);
+            let Heads { selected, around, .. } = &mut self.heads;
+            let head = if is_selected { selected } else { around };
+            if let Some(number) = run.numbers.at(index).filter(|_| is_numbered) {
+                head.set(number);
             }
-            if let Some(number) = run.numbers.at(index).filter(|_| self.numbers) {
-                paint(self.coloured, NUMBER, Decimal::new(number).as_bytes(), pending);
-                paint(self.coloured, DELIMITER, delimiter, pending);
-            }
+            let (head, pending) = (head.as_bytes(), output.pending());
+            pending.reserve(head.len() + line.len() + 1);
+            pending.extend_from_slice(head);
             self.append(line, pending);
             pending.push(b'\n');
             output.pass_on()?;
         }
         Ok(())
+    }
+
+    /// Makes the heads for a source unless they are made already.
+    fn enter(&mut self, source: &Arc<str>, is_numbered: bool) {
+        let known = &self.heads;
+        if known.source.is_some()
+            && known.is_numbered == is_numbered
+            && is_same(known.source.as_ref(), Some(source))
+        {
+            return;
+        }
+        let name = named(source);
+        self.heads = Heads {
+            source: Some(Arc::clone(source)),
+            is_numbered,
+            selected: self.head(name, ":", is_numbered),
+            around: self.head(name, "-", is_numbered),
+        };
+    }
+
+    fn head(&self, name: &str, delimiter: &str, is_numbered: bool) -> Numbered {
+        let painted = |colour: &str, text: &str| match self.coloured {
+            true => format!("{colour}{text}{RESET}"),
+            false => text.to_owned(),
+        };
+        let delimiter = painted(DELIMITER, delimiter);
+        let mut before = String::new();
+        if self.names {
+            before = painted(NAME, name) + &delimiter;
+        }
+        if !is_numbered {
+            return Numbered::new(&before, "");
+        }
+        let (colour, reset) = if self.coloured { (NUMBER, RESET) } else { ("", "") };
+        Numbered::new(&(before + colour), &format!("{reset}{delimiter}"))
     }
 
     fn append(&mut self, line: &[u8], pending: &mut Vec<u8>) {
@@ -94,12 +139,12 @@ pub(crate) fn append_delimiter(coloured: bool, text: &[u8], pending: &mut Vec<u8
     paint(coloured, DELIMITER, text, pending);
 }
 
-fn paint(coloured: bool, colour: &[u8], text: &[u8], pending: &mut Vec<u8>) {
+fn paint(coloured: bool, colour: &str, text: &[u8], pending: &mut Vec<u8>) {
     if coloured {
-        pending.extend_from_slice(colour);
+        pending.extend_from_slice(colour.as_bytes());
     }
     pending.extend_from_slice(text);
     if coloured {
-        pending.extend_from_slice(RESET);
+        pending.extend_from_slice(RESET.as_bytes());
     }
 }
