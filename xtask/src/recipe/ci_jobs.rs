@@ -223,9 +223,6 @@ fn command_fault(line: &str) -> Option<String> {
     match words.as_slice() {
         ["rustup", "toolchain", "install"] | ["rustup", "target", "add", _] => None,
         ["cargo", "xtask", rest @ ..] => {
-            if rest.first().is_some_and(|first| SOON.contains(first)) {
-                return None;
-            }
             let error = cli::Cli::try_parse_from([&["xtask"], rest].concat()).err()?;
             Some(format!("`{line}` is no command: {}", error.to_string().lines().next()?))
         }
@@ -235,8 +232,6 @@ fn command_fault(line: &str) -> Option<String> {
 
 /// The jobs that others see something of; no other one may write.
 const OUTWARD: [&str; 2] = ["propose", "publish"];
-/// Commands that are on their way into this tree from another branch.
-const SOON: [&str; 2] = ["pgo-check", "pgo-rebase"];
 
 /// An action is pinned by a whole commit.
 fn pin_fault(action: &str) -> Option<String> {
