@@ -137,6 +137,7 @@ fn check(scope: &Scope, options: &cli::Check) -> Result<()> {
     let mut rows = Vec::new();
     for Examined { stored, difference, fit, .. } in &examined {
         println!("{}\n\n{}", fit.line(), fit.tables());
+        report::summarise(&format!("* {}\n", fit.line()))?;
         if let Some(difference) = difference {
             println!("{}: {}\n", fit.tool, difference.text());
         }

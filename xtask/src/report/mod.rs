@@ -116,12 +116,7 @@ pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
     let page = write_page(&json)?;
     let markdown = markdown::render(report);
     atomic::write(&text, markdown.as_bytes())?;
-    if let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) {
-        let append = || std::fs::File::options().append(true).create(true).open(&path);
-        append()
-            .and_then(|mut file| file.write_all(markdown.as_bytes()))
-            .with_context(|| format!("cannot write the summary {}", path.display()))?;
-    }
+    summarise(&markdown)?;
     eprintln!("\n{}", profiles_table(report).text());
     eprintln!("{}", cases_table(&report.comparison).text());
     eprintln!("{}", means_table(&report.comparison).text());
@@ -133,6 +128,17 @@ pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
     }
     eprintln!("report: {}, {} and {}", page.display(), text.display(), json.display());
     Ok(())
+}
+
+/// Appends Markdown to GitHub's summary of the step, when there is one.
+pub(crate) fn summarise(markdown: &str) -> Result<()> {
+    let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    let append = || std::fs::File::options().append(true).create(true).open(&path);
+    append()
+        .and_then(|mut file| file.write_all(markdown.as_bytes()))
+        .with_context(|| format!("cannot write the summary {}", path.display()))
 }
 
 /// Makes the page beside a `report.json`, of it and of what other commands left beside it.

@@ -19,13 +19,16 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// Checks alpha and gives the figures.
+/// Checks alpha and gives the figures, which GitHub's summary of the step has, too.
 #[track_caller]
 fn check(fixture: &Fixture, profiles: &Path, code: i32, options: &[&str]) -> (Value, String) {
     let path = fixture.root.join("check.json");
     let shown = path.display().to_string();
     let words = [&["pgo-check", "alpha", "--json", &shown], options].concat();
-    let said = fixture.run(&words, profiles).expect(code);
+    let summary = fixture.root.join("summary.md");
+    let env = [("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];
+    let said = fixture.run_with(&words, profiles, &env).expect(code);
+    assert_says(&std::fs::read_to_string(&summary).unwrap(), "* alpha: ");
     (json(&path)["tools"][0].clone(), said)
 }
 
