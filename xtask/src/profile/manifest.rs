@@ -257,6 +257,15 @@ impl Manifest {
         }
     }
 
+    /// Names the files of training as seen from the output folder: other machines have others.
+    pub(crate) fn seen_from(mut self, out_dir: &Path) -> Self {
+        let folder = format!("{}/", out_dir.display());
+        for arg in self.cases.iter_mut().flat_map(|case| &mut case.training.args) {
+            *arg = arg.replace(&folder, "");
+        }
+        self
+    }
+
     /// Reads a manifest; the error says what about it is wrong.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;

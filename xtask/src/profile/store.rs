@@ -55,7 +55,7 @@ pub(crate) fn described(
 ) -> Result<(String, Manifest)> {
     let text = profdata::text(ctx, provenance.toolchain, Fault::Quality, &profile.path)?;
     let manifest = Manifest::new(profile, digest::of_bytes(text.as_bytes()), provenance);
-    Ok((text, manifest))
+    Ok((text, manifest.seen_from(&ctx.out_dir)))
 }
 
 /// Writes one profile. The manifest comes second: without it, or with another's, a profile is

@@ -100,6 +100,8 @@ impl Gates<'_> {
     fn refuse_bad_stored_profiles(&self) -> Result<()> {
         let (profile, manifest) = store::paths(&self.profile_dir, &self.target, TOOL);
         let (good, good_manifest) = (std::fs::read(&profile)?, std::fs::read_to_string(&manifest)?);
+        let folder = self.ctx.root.display().to_string();
+        anyhow::ensure!(!good_manifest.contains(&folder), "the manifest names {folder}");
         let good_text = packed::unpack(&good)?;
         for (what, bytes) in
             [("a 0-byte profile", &[][..]), ("a truncated profile", &good[..good.len() / 2])]
