@@ -111,7 +111,7 @@ pub(crate) fn train(
     for workload in &workloads.tools {
         let tool = &workload.tool;
         let (plain, program) = (baseline.of(tool)?, instrumented.of(tool)?);
-        let probe = probe(ctx, program)?;
+        let probe = probe(ctx, program, "probe")?;
         let keys = profdata::facts(ctx, toolchain, Fault::Training, &probe)?.keys();
         let judge = |path: &Path| match profdata::facts(ctx, toolchain, Fault::Training, path) {
             Ok(facts) => {
@@ -135,9 +135,9 @@ pub(crate) fn train(
 }
 
 /// Runs `--version` before anything long: proves that a raw profile appears at all, and keeps it
-/// as the list of the program's functions.
-pub(crate) fn probe(ctx: &Ctx, program: &Bin) -> Result<PathBuf> {
-    let dir = ctx.out_dir.join("probe").join(&program.tool);
+/// in `folder` as the list of the program's functions.
+pub(crate) fn probe(ctx: &Ctx, program: &Bin, folder: &str) -> Result<PathBuf> {
+    let dir = ctx.out_dir.join(folder).join(&program.tool);
     atomic::fresh_dir(&dir)?;
     let pattern = flags::raw_profile_pattern(&dir, "version");
     let mut command = std::process::Command::new(&program.path);

@@ -112,7 +112,8 @@ pub(crate) fn examine(
     let bins = cargo::build(ctx, &instrumented, &Flavour::Instrumented)?;
     let one = |stored: Stored| -> Result<Examined> {
         let tool = &stored.profile.tool;
-        let probe = collect::probe(ctx, bins.of(tool)?)?;
+        // That of the training is what a later run takes up again.
+        let probe = collect::probe(ctx, bins.of(tool)?, "keys")?;
         let today = profdata::facts(ctx, toolchain, Fault::Training, &probe)?.keys();
         let targets = rewrite::targets(&stored.text);
         let matching = Matching::of(&stored.facts, &targets, &today);
