@@ -65,8 +65,9 @@ impl Artefact for Bins {
 /// Where one build puts things: `name` keeps builds with different profiles apart.
 pub(crate) struct Place {
     target_dir: PathBuf,
-    /// Intermediate artefacts of all flavours: cargo keeps those with other flags apart, and
-    /// procedural macros and build scripts are built once.
+    /// Intermediate artefacts, of this flavour alone: with `--remap-path-prefix` among the flags
+    /// cargo gives a crate the same file name whatever the others are, so that flavours in one
+    /// folder would push each other out and each build would begin anew.
     build_dir: PathBuf,
     config: PathBuf,
     log: String,
@@ -78,7 +79,7 @@ impl Place {
     /// The place of `flavour`'s build below the output folder.
     pub(crate) fn of(ctx: &Ctx, flavour: &Flavour) -> Self {
         let name = flavour.name();
-        let build_dir = ctx.out_dir.join("build/shared");
+        let build_dir = ctx.out_dir.join("build").join(format!("{name}-parts"));
         // Where an instrumented program writes when nobody told it where.
         let mut rustflags = flavour.rustflags(&ctx.out_dir.join("stray"));
         rustflags.extend(flags::remapping(&ctx.root, &build_dir));
