@@ -239,23 +239,27 @@ impl Login {
     }
 
     /// Tells the client `text` as the reason and ends the connection, after what was handed to it
-    /// before. Returns when the client was told or did not listen for two seconds;
-    /// [`next_channel`](Login::next_channel) then ends.
+    /// before. Returns when the client has left or did not listen for two seconds: what is told to
+    /// it is then on its way, even if the process ends now.
     pub async fn disconnect(&self, text: &str) {
         if let Some((handle, line)) = &self.connection
-            && timeout(FAREWELL, say_goodbye(handle, text)).await.is_err()
+            && !say_goodbye(handle, self.ended.clone(), text).await
         {
             line.cut();
         }
     }
 }
 
-async fn say_goodbye(handle: &russh::server::Handle, text: &str) {
-    // An error means that the connection has ended already.
-    handle
-        .disconnect(Disconnect::ByApplication, text.to_owned(), String::new())
-        .await
-        .unwrap_or_default();
+/// Whether the connection ended in time.
+async fn say_goodbye(handle: &russh::server::Handle, mut ended: Closed, text: &str) -> bool {
+    let farewell = async {
+        let reason = Disconnect::ByApplication;
+        // An error means that the connection has ended already.
+        handle.disconnect(reason, text.to_owned(), String::new()).await.unwrap_or_default();
+        // Now it is only queued. The sender is dropped with the connection.
+        ended.changed().await.unwrap_or_default();
+    };
+    timeout(FAREWELL, farewell).await.is_ok()
 }
 
 impl Drop for Login {
@@ -263,14 +267,10 @@ impl Drop for Login {
         let Some((handle, line)) = self.connection.take() else { return };
         // Outside of a runtime nothing of the connection runs any more: `line` cuts it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let mut ended = self.ended.clone();
+            let ended = self.ended.clone();
             drop(runtime.spawn(async move {
-                let farewell = async {
-                    say_goodbye(&handle, "").await;
-                    ended.changed().await.unwrap_or_default();
-                };
                 // Whether it left in time or not, it is cut now.
-                timeout(FAREWELL, farewell).await.unwrap_or_default();
+                let _in_time = say_goodbye(&handle, ended, "").await;
                 drop(line);
             }));
         }

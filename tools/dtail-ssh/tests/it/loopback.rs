@@ -253,6 +253,35 @@ async fn what_was_sent_before_the_end_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_right_after_it_disconnected_has_told_everything() {
+    let house = directory();
+    let server = server_options(house.path());
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let serving = std::thread::spawn(move || {
+        // The connection runs only as long as somebody waits for it on this thread.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (address, mut logins) = listen(server, judge(|_| true)).await;
+            tell.send(address).unwrap();
+            let mut login = within(logins.recv()).await.unwrap().unwrap();
+            let (reader, mut writer) = within(login.next_channel()).await.unwrap().stream.split();
+            drop(reader);
+            within(writer.send(bytes::Bytes::from_static(b"the last word"))).await.unwrap();
+            within(writer.finish(0)).await.unwrap();
+            within(login.disconnect("good night")).await;
+        });
+    });
+    let options = client_options(identities(None));
+    let address = within(told).await.unwrap();
+    let connection = within(connect(&endpoint(address), &options, trust(true))).await.unwrap();
+    let (mut reader, _writer) = within(connection.shell()).await.unwrap().split();
+    let mut received = Vec::new();
+    within(reader.read_to_end(&mut received)).await.unwrap();
+    assert_eq!(received, b"the last word");
+    serving.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn options_that_make_no_sense_are_refused() {
     let house = directory();
     let mut told = String::new();
