@@ -19,7 +19,7 @@ use crate::profile::matching::Matching;
 use crate::profile::store::{self, Stored};
 use crate::profile::{collect, profdata, rewrite};
 use crate::recipe::dry_run;
-use crate::recipe::plan::{own_root, selection};
+use crate::recipe::plan::selection;
 use crate::toolchain::{self, Compiler, Need, Toolchain};
 use crate::{atomic, digest, report, workload};
 
@@ -49,9 +49,7 @@ impl Scope {
     /// Everything that is known before anything is built; none when the commands were only to be
     /// printed.
     pub(crate) fn new(common: &cli::Common) -> Result<Option<Self>> {
-        let root = common.workspace.clone().unwrap_or_else(|| own_root().to_owned());
-        let out_dir = common.out_dir.clone().unwrap_or_else(|| "target/pgo".into());
-        let ctx = Ctx::new(&root, &out_dir, common.verbose, None)?;
+        let ctx = common.ctx()?;
         let workloads = workload::load(&ctx.root, &common.tools, false)?;
         let selection = selection(&ctx, common, &workloads, &Compiler::ask(&ctx)?)?;
         let sources = Sources::read(&ctx, &selection)?;

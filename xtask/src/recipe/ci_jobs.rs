@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Parser as _;
 
 use crate::cli;
@@ -57,17 +57,11 @@ pub(crate) fn run(command: &cli::CiCommand) -> Result<()> {
 
 /// Prints the matrix, and hands it to GitHub when a step asks for it there.
 fn matrix(job: Option<&str>) -> Result<()> {
-    use std::io::Write as _;
     let targets = Targets::read(own_root())?;
     let job = job.map(targets::Job::parse).transpose()?;
     let text = serde_json::to_string(&targets.matrix(job))?;
     println!("{text}");
-    if let Some(path) = std::env::var_os(OUTPUT).filter(|path| !path.is_empty()) {
-        let file = std::fs::File::options().append(true).create(true).open(&path);
-        file.and_then(|mut file| writeln!(file, "matrix={text}"))
-            .with_context(|| format!("cannot write {}", Path::new(&path).display()))?;
-    }
-    Ok(())
+    report::append_to(OUTPUT, &format!("matrix={text}\n"))
 }
 
 /// Runs what a job's steps run, in their order, on this machine.
