@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::ctx::Ctx;
 use crate::recipe::own_root;
 
-pub(crate) use crate::cli::keys::{Check, Rebase};
+pub(crate) use crate::cli::keys::{Check, Rebase, Share};
 pub(crate) use crate::cli::ship::{Ci, CiCommand, Dist, Gate, ReportPage, RunJob, Uninstall};
 
 /// Builds, trains, proves and installs profile-guided binaries of this workspace.

@@ -36,6 +36,9 @@ pub(crate) enum CiCommand {
     Run(RunJob),
     /// Fail unless the tag is the version, the tree is clean and each target has a profile that fits
     Gate(Gate),
+    /// Give the profiles of another target to one that takes them, as ci/targets.toml says; one that
+    /// trains has its own
+    Profiles(Common),
     /// Show that what build-pgo made does what plain programs do, in every case of workloads/
     Prove(Common),
     /// Commit refreshed profiles on a branch and open a pull request (git, gh)

@@ -79,6 +79,9 @@ pub(crate) struct Manifest {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Rebased {
     pub(crate) profile_sha256: String,
+    /// The target that it was trained on, when that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
     pub(crate) source: SourceState,
     /// The cargo profile and its settings that it was trained with.
     pub(crate) cargo_profile: String,

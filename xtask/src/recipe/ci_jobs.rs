@@ -9,7 +9,7 @@ use clap::Parser as _;
 use crate::cli;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
-use crate::recipe::{own_root, prove, release};
+use crate::recipe::{LOST_AT_MOST, own_root, prove, rebase, release};
 use crate::report;
 use crate::ship::targets::{self, Targets};
 use crate::ship::workflow::{self, Action, Job, Workflow, filled};
@@ -49,6 +49,7 @@ pub(crate) fn run(command: &cli::CiCommand) -> Result<()> {
         cli::CiCommand::Matrix { job } => matrix(job.as_deref()),
         cli::CiCommand::Run(options) => run_job(options),
         cli::CiCommand::Gate(options) => release::gate(options),
+        cli::CiCommand::Profiles(common) => profiles(common),
         cli::CiCommand::Prove(common) => prove::prove(common),
         cli::CiCommand::Propose(options) => release::propose(options.dry_run),
         cli::CiCommand::Publish(options) => release::publish(options.dry_run),
@@ -62,6 +63,20 @@ fn matrix(job: Option<&str>) -> Result<()> {
     let text = serde_json::to_string(&targets.matrix(job))?;
     println!("{text}");
     report::append_to(OUTPUT, &format!("matrix={text}\n"))
+}
+
+/// Makes the profiles of a target that does not train.
+fn profiles(common: &cli::Common) -> Result<()> {
+    let triple = match &common.target {
+        Some(triple) => triple.clone(),
+        None => Compiler::ask(&common.ctx()?)?.host,
+    };
+    let Some(from) = Targets::read(own_root())?.of(&triple)?.from.clone() else {
+        println!("{triple} trains: its profiles are its own");
+        return Ok(());
+    };
+    let (common, max_lost) = (common.clone(), cli::Share(LOST_AT_MOST));
+    rebase::pgo_rebase(&cli::Rebase { common, from_target: Some(from), max_lost })
 }
 
 /// Runs what a job's steps run, in their order, on this machine.
