@@ -16,8 +16,8 @@ pub(crate) struct ReportPage {
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Ci {
-    /// Run only these steps (fmt, clippy, test, tidy, workflows, pgo; and workspace, which runs
-    /// only when named)
+    /// Run only these steps (fmt, clippy, test, tidy, workflows, pgo; and portability and
+    /// workspace, which run only when named)
     #[arg(value_name = "STEP")]
     pub(crate) steps: Vec<String>,
     #[command(subcommand)]
