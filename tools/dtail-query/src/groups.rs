@@ -7,6 +7,7 @@ mod column;
 mod keys;
 mod legacy;
 mod partial;
+mod recent;
 #[cfg(test)]
 mod tests;
 

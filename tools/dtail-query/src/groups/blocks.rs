@@ -66,6 +66,20 @@ impl<T> Blocks<T> {
         }
     }
 
+    /// The same until a change is refused, which is given back.
+    #[inline]
+    pub(super) fn try_change<X: Copy>(
+        &mut self,
+        mut changes: impl Iterator<Item = (usize, X)>,
+        mut change: impl FnMut(&mut T, usize, X) -> bool,
+    ) -> Option<(usize, X)> {
+        if let [block] = &mut self.blocks[..] {
+            changes.find(|&(index, by)| !change(&mut block[index], index, by))
+        } else {
+            changes.find(|&(index, by)| !change(&mut self[index], index, by))
+        }
+    }
+
     /// Where the entries of the last block are.
     pub(super) fn last_block(&self) -> Option<Range<usize>> {
         let first = self.blocks.len().checked_sub(1)? * BLOCK;
