@@ -13,7 +13,9 @@ mod tests;
 
 pub use partial::BadPartialResult;
 
-use std::{borrow::Cow, cmp::Ordering, collections::HashSet};
+use std::{borrow::Cow, cmp::Ordering};
+
+use hashbrown::HashSet;
 
 use crate::{
     cell::{Cell, Moment, Text},

@@ -1,8 +1,9 @@
 //! Long sequences that grow without being moved: with ten million groups, a copy for each doubling
 //! would need the memory twice. Never knows what it keeps.
 
-use std::collections::HashMap;
 use std::ops::{Index, IndexMut, Range};
+
+use hashbrown::HashMap;
 
 use crate::memory::heap_of;
 

@@ -4,7 +4,10 @@
 
 use crate::memory::heap_of;
 
+type Guess = (ShortKey, u32);
+
 const BITS: u32 = 7;
+const PLACES: usize = 1 << BITS;
 /// Of keys that are longer no guess is kept.
 const LONGEST: usize = 16;
 
@@ -48,36 +51,34 @@ impl ShortKey {
 /// The last short key of each place, and its group.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Recent {
-    /// None as long as nothing was asked for, later one for each place.
-    guesses: Vec<(ShortKey, u32)>,
+    /// None as long as there is none, later one for each place.
+    guesses: Option<Box<[Guess; PLACES]>>,
 }
 
 impl Recent {
     #[inline]
     pub(super) fn group(&self, key: ShortKey) -> Option<usize> {
-        let (known, group) = self.guesses.get(key.place())?;
-        (*known == key).then_some(*group as usize)
+        let (known, group) = self.guesses.as_ref()?[key.place()];
+        (known == key).then_some(group as usize)
     }
 
     #[inline]
     pub(super) fn keep(&mut self, key: ShortKey, group: usize) {
-        if self.guesses.is_empty() {
-            // No key has this length.
-            let nothing = ShortKey { first: 0, last: 0, length: u32::MAX };
-            self.guesses = vec![(nothing, 0); 1 << BITS];
-        }
-        if let (Some(guess), Ok(group)) = (self.guesses.get_mut(key.place()), group.try_into()) {
-            *guess = (key, group);
+        // No key has this length.
+        let nothing = ShortKey { first: 0, last: 0, length: u32::MAX };
+        let guesses = self.guesses.get_or_insert_with(|| Box::new([(nothing, 0); PLACES]));
+        if let Ok(group) = group.try_into() {
+            guesses[key.place()] = (key, group);
         }
     }
 
     pub(super) fn forget_all(&mut self) {
-        self.guesses = Vec::new();
+        self.guesses = None;
     }
 
     /// Bytes held.
     pub(super) fn memory(&self) -> usize {
-        heap_of(self.guesses.capacity() * size_of::<(ShortKey, u32)>())
+        heap_of(self.guesses.as_ref().map_or(0, |it| size_of_val(&**it)))
     }
 }
 
