@@ -18,7 +18,7 @@ use super::counts::Counted;
 use super::gathering::Gathering;
 use super::legacy;
 use super::shared::{Failure, Native, Shared, Site, Way};
-use super::talk::Talk;
+use super::talk::{CLOSED_BEFORE_GREETING, Talk};
 
 /// The subsystem's name.
 const SUBSYSTEM: &str = "dtail";
@@ -128,8 +128,9 @@ async fn by_ourselves(
 
 fn channel_failure(err: ChannelError) -> Failure {
     let text = match err {
-        ChannelError::Refused => "the server does not offer the subsystem dtail".to_owned(),
-        ChannelError::Closed => err.to_string(),
+        ChannelError::Refused => "the server does not offer the subsystem dtail",
+        // A moment later it would have been the stream that ends.
+        ChannelError::Closed => CLOSED_BEFORE_GREETING,
     };
     Failure { is_before_greeting: true, ..Failure::passing(text) }
 }

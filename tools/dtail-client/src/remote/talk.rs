@@ -32,6 +32,9 @@ const LATE: Duration = Duration::from_secs(5);
 /// After the end was ordered: time for the host to say what it still has.
 const LAST_WORDS: Duration = Duration::from_millis(400);
 
+/// What is told of a host that left before anything was known of it.
+pub(super) const CLOSED_BEFORE_GREETING: &str =
+    "the connection was closed before the server introduced itself";
 /// Lets a request be replaced while it runs.
 pub(crate) const INTERACTIVE: &str = "interactive";
 /// Takes keys for later logins.
@@ -215,9 +218,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
         }
         match self.finished {
             Some(summary) => Ok(summary),
-            None if self.host.is_none() => {
-                Err(self.fail("the connection was closed before the server introduced itself"))
-            }
+            None if self.host.is_none() => Err(self.fail(CLOSED_BEFORE_GREETING)),
             None if self.incoming.is_between_frames() => {
                 Err(self.fail("the connection was closed before the answer was complete"))
             }
