@@ -15,6 +15,7 @@ mod ci_gates;
 mod ci_jobs;
 mod ci_workspace;
 mod clean;
+mod codegen;
 mod dist;
 mod doctor;
 mod dry_run;
@@ -62,6 +63,7 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Doctor(options) => doctor::doctor(!options.no_mend),
         Command::RunCase(options) => run_case::run_case(&options),
         Command::Tidy => tidy::tidy(),
+        Command::Codegen(options) => codegen::codegen(options.check),
         Command::Bench(Bench::Run(cases)) => {
             bench_history::cases(&cases, &bench_history::Goal::Run)
         }
