@@ -1,12 +1,55 @@
-//! The configurations of docs/operations.md and of the packages are such that dserver takes them.
+//! The examples of the pages work: configurations are such that dserver takes them, and commands of
+//! the clients do what they say, here and on a server.
 
 use std::path::Path;
 
-use dtail_testkit::{Program, Scratch};
+use dtail_testkit::{Program, Scratch, Server, sibling};
+
+/// The pages whose commands are run; docs/queries.md has a test of its own.
+const PAGES: [&str; 5] = [
+    "README.md",
+    "docs/searching.md",
+    "docs/log-formats.md",
+    "docs/remote.md",
+    "docs/operations.md",
+];
+const CLIENTS: [&str; 4] = ["dcat", "dgrep", "dmap", "dtail"];
+
+/// What the commands read. Every one of them finds something in it.
+const LOG: &str = "ERROR timeout refused user=ann\nWARN word user=bob\n";
+const STATS: &str = "INFO|20261121-071143|1|stats.rs:1|8|13|0|0.21|471h0m21s|MAPREDUCE:STATS|\
+                     hostname=web1|currentConnections=2|running=1|requests=3|serverUptime=60\n";
+const FILES: [(&str, &str); 16] = [
+    ("app.log", LOG),
+    ("app.log.1.gz", LOG),
+    ("app.log.gz", LOG),
+    ("patterns.txt", "error\n"),
+    ("var/log/app.log", LOG),
+    ("var/log/app/web.log", LOG),
+    ("stats.log", STATS),
+    ("var/log/stats.log", STATS),
+    ("var/log/dserver/20261121.log", STATS),
+    ("a.csv", "user,duration\nann,3\n"),
+    ("requests.csv", "user,duration\nann,3\n"),
+    (
+        "access.log.1",
+        "::1 - - [20/Nov/2026:10:00:05 +0100] \"GET /api/x HTTP/1.1\" 200 7 \"-\" \"curl\"\n",
+    ),
+    ("app.jsonl.gz", "{\"http\":{\"ms\":3,\"route\":\"/x\"}}\n"),
+    ("billing.log", "10:00 ERROR 17: no money\n"),
+    (".dtail.conf", ""),
+    ("notes", ""),
+];
 
 fn text(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
     std::fs::read_to_string(&path).expect("a file of this repository")
+}
+
+/// The code blocks of this kind.
+fn blocks<'a>(page: &'a str, kind: &str) -> Vec<&'a str> {
+    let begin = format!("```{kind}\n");
+    page.split(begin.as_str()).skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
 }
 
 #[track_caller]
@@ -21,11 +64,105 @@ fn check(configuration: &str) {
 #[test]
 fn the_documented_configurations_are_fine() {
     let page = text("docs/operations.md");
-    let blocks: Vec<&str> =
-        page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(blocks.len() >= 3, "only {} configurations were found", blocks.len());
-    blocks.iter().for_each(|block| check(block));
+    let configurations = blocks(&page, "json");
+    assert!(configurations.len() >= 3, "only {} were found", configurations.len());
+    configurations.iter().for_each(|configuration| check(configuration));
     let shipped = text("xtask/src/ship/dtail.json");
     check(&shipped);
-    assert_eq!(blocks[0], shipped, "the page shows what the packages bring");
+    assert_eq!(configurations[0], shipped.trim_end(), "the page shows what the packages bring");
+}
+
+/// The commands of the clients in all pages: words without the comment behind them, and without
+/// other programs that they are piped into.
+fn commands() -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    for path in PAGES {
+        let page = text(path);
+        for block in blocks(&page, "sh").into_iter().chain(blocks(&page, "console")) {
+            for line in block.lines() {
+                let line = line.split("  #").next().and_then(|line| line.split(" | ").next());
+                let words = words(line.unwrap_or_default());
+                if words.first().is_some_and(|program| CLIENTS.contains(&program.as_str())) {
+                    commands.push(words);
+                }
+            }
+        }
+    }
+    commands
+}
+
+/// Blanks part words, single quotes hold them together.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for (index, part) in line.split('\'').enumerate() {
+        for (place, piece) in part.split(' ').enumerate() {
+            let is_quoted = index % 2 == 1;
+            match words.last_mut() {
+                Some(word) if is_quoted && place > 0 => word.push(' '),
+                _ if place > 0 => words.push(String::new()),
+                _ => {}
+            }
+            if let Some(word) = words.last_mut() {
+                word.push_str(piece);
+            }
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn put_files(scratch: &Scratch) {
+    for (name, content) in FILES {
+        scratch.write(name, content);
+    }
+    let page = text("docs/log-formats.md");
+    scratch.write(".dtail.conf", blocks(&page, "json")[0]);
+}
+
+/// The command without what names other hosts and how they are reached, and with paths in `folder`.
+fn local(words: &[String], folder: &Path) -> Vec<String> {
+    let hosts = ["--servers", "--discovery", "--transport"];
+    let mut local = Vec::new();
+    let mut words = words[1..].iter();
+    while let Some(word) = words.next() {
+        if hosts.contains(&word.as_str()) {
+            words.next();
+        } else {
+            local.push(word.replace("/var/log", &folder.join("var/log").display().to_string()));
+        }
+    }
+    local
+}
+
+#[test]
+fn the_documented_commands_of_the_clients_work() {
+    assert_eq!(words("a  'b  c'd e"), ["a", "b  cd", "e"]);
+    let server = Server::start("{}");
+    put_files(server.scratch());
+    let (mut here, mut there) = (0, 0);
+    for command in commands() {
+        let scratch = Scratch::new();
+        put_files(&scratch);
+        let is_remote =
+            ["--servers", "--discovery"].iter().any(|it| command.contains(&(*it).into()));
+        let (program, folder) = match is_remote {
+            true => (server.client(&command[0], &scratch), server.scratch().path()),
+            false => (Program::new(sibling(&command[0]), &scratch), scratch.path()),
+        };
+        let program = program.args(local(&command, folder));
+        // Following ends when it is told to.
+        let follows = command[0] == "dtail";
+        let finished = if follows { program.args(["--shutdownAfter", "1"]) } else { program }.run();
+        finished.exits(0);
+        let has_outfile = command.iter().any(|word| word.contains(" outfile "));
+        let said = finished.stdout_text();
+        let from_the_end = follows && !command.iter().any(|word| word == "-n");
+        assert!(has_outfile || from_the_end || said.lines().count() > 0, "{command:?}: {said}");
+        match is_remote {
+            true => there += 1,
+            false => here += 1,
+        }
+    }
+    assert!(here >= 17 && there >= 6, "only {here} and {there} commands were run");
+    server.stop();
 }
