@@ -289,6 +289,22 @@ fn the_pipelines_page_knows_every_exit_code() {
 }
 
 #[test]
+fn mdbook_can_build_the_book() {
+    let Some(program) = crate::toolchain::in_path("mdbook") else {
+        eprintln!("SKIPPED: no mdbook, which would build docs/ (cargo install mdbook)");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut build = std::process::Command::new(program);
+    build.args(["build", "docs", "--dest-dir"]).arg(dir.path()).current_dir(own_root());
+    let output = build.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let is_quiet = !said.contains("WARN") && !said.contains("ERROR");
+    assert!(output.status.success() && is_quiet, "{said}");
+    assert!(dir.path().join("operations.html").is_file());
+}
+
+#[test]
 fn the_book_is_where_mdbook_looks_for_it() {
     let text = std::fs::read_to_string(own_root().join("docs/book.toml")).unwrap();
     let book: toml::Table = text.parse().unwrap();
