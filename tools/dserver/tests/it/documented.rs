@@ -72,17 +72,18 @@ fn the_documented_configurations_are_fine() {
     assert_eq!(configurations[0], shipped.trim_end(), "the page shows what the packages bring");
 }
 
-/// The commands of the clients in all pages: words without the comment behind them, and without
-/// other programs that they are piped into.
-fn commands() -> Vec<Vec<String>> {
+/// The commands of `programs` in all pages: words without the comment behind them, and without
+/// other programs that come after them.
+fn commands(programs: &[&str]) -> Vec<Vec<String>> {
     let mut commands = Vec::new();
     for path in PAGES {
         let page = text(path);
         for block in blocks(&page, "sh").into_iter().chain(blocks(&page, "console")) {
             for line in block.lines() {
-                let line = line.split("  #").next().and_then(|line| line.split(" | ").next());
-                let words = words(line.unwrap_or_default());
-                if words.first().is_some_and(|program| CLIENTS.contains(&program.as_str())) {
+                let ends = ["  #", " | ", " && "];
+                let alone = |line, end| str::split(line, end).next().unwrap_or_default();
+                let words = words(ends.into_iter().fold(line, alone));
+                if words.first().is_some_and(|program| programs.contains(&program.as_str())) {
                     commands.push(words);
                 }
             }
@@ -140,7 +141,7 @@ fn the_documented_commands_of_the_clients_work() {
     let server = Server::start("{}");
     put_files(server.scratch());
     let (mut here, mut there) = (0, 0);
-    for command in commands() {
+    for command in commands(&CLIENTS) {
         let scratch = Scratch::new();
         put_files(&scratch);
         let is_remote =
@@ -165,4 +166,37 @@ fn the_documented_commands_of_the_clients_work() {
     }
     assert!(here >= 17 && there >= 6, "only {here} and {there} commands were run");
     server.stop();
+}
+
+#[test]
+fn the_documented_health_checks_work() {
+    let server = Server::start("{}");
+    let checks = commands(&["dtailhealth"]);
+    assert!(checks.len() >= 2, "only {} were found", checks.len());
+    for check in checks {
+        let scratch = Scratch::new();
+        let address = server.address().to_string();
+        let words = check[1..].iter().map(|word| word.replace("web1:2222", &address));
+        let said = Program::new(sibling("dtailhealth"), &scratch).args(words).run();
+        said.exits(0).prints(format!("OK: All fine at {address} :-)\n"));
+    }
+    server.stop();
+}
+
+/// With the flag that ends it before it serves: flags and configuration are read all the same.
+#[test]
+fn the_documented_calls_of_dserver_are_understood() {
+    let calls = commands(&["dserver"]);
+    assert!(calls.len() >= 8, "only {} were found", calls.len());
+    for call in calls {
+        let scratch = Scratch::new();
+        scratch.write("dtail.json", "{}");
+        let places = |word: &String| {
+            let word = word.replace("/etc/dserver/dtail.json", "dtail.json");
+            word.replace(":6060", "127.0.0.1:0")
+        };
+        let program = Program::new(env!("CARGO_BIN_EXE_dserver"), &scratch);
+        let program = program.args(call[1..].iter().map(places)).arg("--check-config");
+        program.run().exits(0).prints("the configuration is fine\n");
+    }
 }
