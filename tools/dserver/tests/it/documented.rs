@@ -16,9 +16,9 @@ const PAGES: [&str; 5] = [
 const CLIENTS: [&str; 4] = ["dcat", "dgrep", "dmap", "dtail"];
 
 /// What the commands read. Every one of them finds something in it.
-const LOG: &str = "ERROR timeout refused user=ann\nWARN word user=bob\n";
-const STATS: &str = "INFO|20261121-071143|1|stats.rs:1|8|13|0|0.21|471h0m21s|MAPREDUCE:STATS|\
-                     hostname=web1|currentConnections=2|running=1|requests=3|serverUptime=60\n";
+const LOG: &str = "ERROR timeout refused panic user=ann\nWARN word user=bob\n\
+                   INFO|20261121-071143|1|stats.rs:1|8|13|0|0.21|471h0m21s|MAPREDUCE:STATS|\
+                   hostname=web1|currentConnections=2|running=1|requests=3|serverUptime=60\n";
 const FILES: [(&str, &str); 16] = [
     ("app.log", LOG),
     ("app.log.1.gz", LOG),
@@ -26,11 +26,11 @@ const FILES: [(&str, &str); 16] = [
     ("patterns.txt", "error\n"),
     ("var/log/app.log", LOG),
     ("var/log/app/web.log", LOG),
-    ("stats.log", STATS),
-    ("var/log/stats.log", STATS),
-    ("var/log/dserver/20261121.log", STATS),
+    ("stats.log", LOG),
+    ("var/log/stats.log", LOG),
+    ("var/log/dserver/20261121.log", LOG),
     ("a.csv", "user,duration\nann,3\n"),
-    ("requests.csv", "user,duration\nann,3\n"),
+    ("requests.csv", "user,duration,status\nann,3,200\n"),
     (
         "access.log.1",
         "::1 - - [20/Nov/2026:10:00:05 +0100] \"GET /api/x HTTP/1.1\" 200 7 \"-\" \"curl\"\n",
@@ -38,7 +38,7 @@ const FILES: [(&str, &str); 16] = [
     ("app.jsonl.gz", "{\"http\":{\"ms\":3,\"route\":\"/x\"}}\n"),
     ("billing.log", "10:00 ERROR 17: no money\n"),
     (".dtail.conf", ""),
-    ("notes", ""),
+    ("words.txt", "error\n"),
 ];
 
 fn text(path: &str) -> String {
@@ -80,9 +80,7 @@ fn commands(programs: &[&str]) -> Vec<Vec<String>> {
         let page = text(path);
         for block in blocks(&page, "sh").into_iter().chain(blocks(&page, "console")) {
             for line in block.lines() {
-                let ends = ["  #", " | ", " && "];
-                let alone = |line, end| str::split(line, end).next().unwrap_or_default();
-                let words = words(ends.into_iter().fold(line, alone));
+                let words = words(alone(line));
                 if words.first().is_some_and(|program| programs.contains(&program.as_str())) {
                     commands.push(words);
                 }
@@ -90,6 +88,33 @@ fn commands(programs: &[&str]) -> Vec<Vec<String>> {
         }
     }
     commands
+}
+
+/// The command without what comes after it: a comment, a description, another program.
+fn alone(line: &str) -> &str {
+    let ends = ["  #", " | ", " && "];
+    ends.into_iter().fold(line, |line, end| line.split(end).next().unwrap_or_default())
+}
+
+/// The examples in the help of the clients, of which some take two lines.
+fn examples() -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for client in CLIENTS {
+        let help = Program::new(sibling(client), &Scratch::new()).arg("--help").run();
+        let help = help.exits(0).stdout_text();
+        let examples = help.split("Examples:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+        let mut example = String::new();
+        for line in examples.unwrap_or_default().lines() {
+            // Two blanks part a command from its description.
+            let line = line.trim().split("  ").next().unwrap_or_default();
+            let is_open = |example: &str| example.matches('\'').count() % 2 == 1;
+            example = if is_open(&example) { format!("{example} {line}") } else { line.to_owned() };
+            if !is_open(&example) && example.starts_with(client) {
+                all.push(words(alone(&example)));
+            }
+        }
+    }
+    all
 }
 
 /// Blanks part words, single quotes hold them together.
@@ -141,7 +166,7 @@ fn the_documented_commands_of_the_clients_work() {
     let server = Server::start("{}");
     put_files(server.scratch());
     let (mut here, mut there) = (0, 0);
-    for command in commands(&CLIENTS) {
+    for command in [commands(&CLIENTS), examples()].concat() {
         let scratch = Scratch::new();
         put_files(&scratch);
         let is_remote =
@@ -164,7 +189,7 @@ fn the_documented_commands_of_the_clients_work() {
             false => here += 1,
         }
     }
-    assert!(here >= 17 && there >= 6, "only {here} and {there} commands were run");
+    assert!(here >= 36 && there >= 11, "only {here} and {there} commands were run");
     server.stop();
 }
 
