@@ -179,7 +179,7 @@ impl Sources {
         let text = ctx
             .ask(Path::new("cargo"), &["metadata", "--locked", "--format-version", "1"])
             .map_err(|error| refuse(Fault::Usage, format!("{error:#}")))?;
-        let metadata: Metadata = serde_json::from_str(&text).context("cargo metadata")?;
+        let metadata = Metadata::parse(&text)?;
         let cargo_profile = profile_settings(&root_manifest(ctx)?, &selection.cargo_profile)?;
         Ok(Self { local: metadata.closure(&selection.packages)?, cargo_profile })
     }
@@ -247,27 +247,42 @@ fn profile_settings(manifest: &toml::Table, name: &str) -> Result<toml::Table> {
     Ok(settings)
 }
 
+/// What `cargo metadata` tells, as far as anybody here asks.
 #[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
+pub(crate) struct Metadata {
+    pub(crate) packages: Vec<Package>,
 }
 
 #[derive(Deserialize)]
-struct Package {
-    name: String,
-    manifest_path: PathBuf,
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) manifest_path: PathBuf,
+    /// None for a package of the workspace.
     source: Option<String>,
-    dependencies: Vec<Dependency>,
+    pub(crate) dependencies: Vec<Dependency>,
 }
 
 #[derive(Deserialize)]
-struct Dependency {
-    name: String,
-    path: Option<PathBuf>,
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    pub(crate) path: Option<PathBuf>,
     kind: Option<String>,
 }
 
+impl Dependency {
+    /// Whether only tests and benchmarks need it.
+    pub(crate) fn is_dev(&self) -> bool {
+        self.kind.as_deref() == Some("dev")
+    }
+}
+
 impl Metadata {
+    /// Reads cargo's JSON.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        serde_json::from_str(text).context("cannot understand `cargo metadata`")
+    }
+
     fn closure(&self, roots: &[String]) -> Result<BTreeMap<String, PathBuf>> {
         let mut found = BTreeMap::new();
         let mut pending: Vec<&str> = roots.iter().map(String::as_str).collect();
@@ -288,7 +303,7 @@ impl Metadata {
                 package
                     .dependencies
                     .iter()
-                    .filter(|d| d.path.is_some() && d.kind.as_deref() != Some("dev"))
+                    .filter(|d| d.path.is_some() && !d.is_dev())
                     .map(|d| d.name.as_str()),
             );
         }

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use xshell::{Cmd, Shell};
 
 use crate::atomic;
@@ -47,12 +47,12 @@ pub(crate) trait Artefact: Serialize + DeserializeOwned {
 }
 
 /// One row of the stage table.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StageTime {
     pub(crate) name: String,
     pub(crate) seconds: f64,
     /// "ok", "FAILED", "resumed" or "unchanged".
-    pub(crate) outcome: &'static str,
+    pub(crate) outcome: String,
 }
 
 /// The facts and handles that every recipe passes down. Never changed after it is made.
@@ -256,9 +256,13 @@ impl Ctx {
         self.times.borrow().clone()
     }
 
-    fn note(&self, name: &str, took: Duration, outcome: &'static str) {
+    fn note(&self, name: &str, took: Duration, outcome: &str) {
         let seconds = took.as_secs_f64();
-        self.times.borrow_mut().push(StageTime { name: name.to_owned(), seconds, outcome });
+        self.times.borrow_mut().push(StageTime {
+            name: name.to_owned(),
+            seconds,
+            outcome: outcome.to_owned(),
+        });
     }
 }
 

@@ -1,7 +1,10 @@
 //! The sections of an ELF program, as far as a person needs them to see where two programs differ.
-//! Reads 64-bit little-endian files; of anything else it tells offsets.
+//! Of what is no 64-bit ELF file it tells offsets.
 
 use std::ops::Range;
+
+use object::read::elf::{ElfFile64, ElfSection64};
+use object::{Endianness, Object as _, ObjectSection as _};
 
 /// A section that has bytes in the file.
 struct Section {
@@ -41,42 +44,19 @@ fn at(one: &[u8], two: &[u8]) -> Option<usize> {
     both.or_else(|| (one.len() != two.len()).then_some(one.len().min(two.len())))
 }
 
-/// The sections with their names, in the order of the file. The layout is that of the System V
-/// ABI: a header with the table's offset at 0x28, entry size, count and name table from 0x3a on.
+/// The sections that have bytes in the file, in its order.
 fn sections(file: &[u8]) -> Option<Vec<Section>> {
-    if !file.starts_with(b"\x7fELF\x02\x01") {
-        return None;
-    }
-    let table = usize::try_from(number(file, 0x28, 8)?).ok()?;
-    let [size, count, names] = [0x3a, 0x3c, 0x3e].map(|offset| number(file, offset, 2));
-    let (size, count, names) = (size? as usize, count? as usize, names? as usize);
-    let field = |section: usize, offset: usize, bytes: usize| {
-        let start = table.checked_add(section.checked_mul(size)?)?.checked_add(offset)?;
-        usize::try_from(number(file, start, bytes)?).ok()
+    let elf = ElfFile64::<Endianness>::parse(file).ok()?;
+    let section = |section: ElfSection64<'_, '_, Endianness>| {
+        let (offset, size) = section.file_range()?;
+        let start = usize::try_from(offset).ok()?;
+        let bytes = start..start.checked_add(usize::try_from(size).ok()?)?;
+        file.get(bytes.clone())?;
+        Some(Section { name: String::from_utf8_lossy(section.name_bytes().ok()?).into(), bytes })
     };
-    let names_at = field(names, 0x18, 8)?;
-    let mut sections = Vec::new();
-    for section in 0..count {
-        let (kind, offset) = (field(section, 4, 4)?, field(section, 0x18, 8)?);
-        // Nothing, and zeroed memory, have no bytes in the file.
-        if kind == 0 || kind == 8 {
-            continue;
-        }
-        let end = offset.checked_add(field(section, 0x20, 8)?)?;
-        file.get(offset..end)?;
-        let name = file.get(names_at.checked_add(field(section, 0, 4)?)?..)?;
-        let name = name.split(|byte| *byte == 0).next()?;
-        let name = String::from_utf8_lossy(name).into_owned();
-        sections.push(Section { name, bytes: offset..end });
-    }
+    let mut sections: Vec<Section> = elf.sections().filter_map(section).collect();
     sections.sort_by_key(|section| section.bytes.start);
     Some(sections)
-}
-
-/// The little-endian number in `bytes` bytes at `offset`.
-fn number(file: &[u8], offset: usize, bytes: usize) -> Option<u64> {
-    let field = file.get(offset..offset.checked_add(bytes)?)?;
-    Some(field.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]

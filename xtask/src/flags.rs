@@ -164,6 +164,27 @@ mod tests {
     }
 
     #[test]
+    fn the_built_in_profiles_are_those_of_this_workspace() {
+        let manifest = std::fs::read_to_string(crate::recipe::own_root().join("Cargo.toml"));
+        let manifest: toml::Table = manifest.unwrap().parse().unwrap();
+        // As cargo does: what a profile leaves out is its parent's.
+        let release = manifest["profile"].get("release").and_then(toml::Value::as_table);
+        let mut settings = release.cloned().unwrap_or_default();
+        for name in ["dist", "dist-quick"] {
+            settings.extend(manifest["profile"][name].as_table().unwrap().clone());
+            settings.remove("package");
+            settings.insert("inherits".to_owned(), "release".into());
+            let mut ours = built_in_profile(name).unwrap();
+            // Said where nobody can look it up, though it is cargo's own default.
+            if !settings.contains_key("strip") {
+                assert_eq!(ours.remove("strip"), Some(false.into()));
+            }
+            assert_eq!(settings, ours, "{name}");
+        }
+        assert!(built_in_profile("release").is_none());
+    }
+
+    #[test]
     fn flavours_differ_in_profile_flags_only() {
         check(
             &Flavour::Baseline,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::ctx::Ctx;
+use crate::toolchain::Problem;
 
 /// Variables that replace the compiler or wrap it. Set to nothing they do nothing.
 const COMPILERS: [&str; 6] = [
@@ -24,15 +25,8 @@ const OTHER_PROFILES: [&str; 4] = ["dev", "test", "bench", "doc"];
 /// Flags that reach nothing but the linker.
 const LINKER_FLAGS: [&str; 4] = ["link-arg=", "link-args=", "linker=", "linker-flavor="];
 
-/// Something that would change our builds, and what mends it.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Meddling {
-    pub(crate) what: String,
-    pub(crate) mend: String,
-}
-
 /// What meddles with builds in the workspace.
-pub(crate) fn meddling(ctx: &Ctx) -> Result<Vec<Meddling>> {
+pub(crate) fn meddling(ctx: &Ctx) -> Result<Vec<Problem>> {
     let variables = std::env::vars_os().filter_map(|(name, value)| {
         Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
     });
@@ -47,7 +41,7 @@ pub(crate) fn meddling(ctx: &Ctx) -> Result<Vec<Meddling>> {
     Ok(found)
 }
 
-fn of_variables(variables: impl Iterator<Item = (String, String)>) -> Vec<Meddling> {
+fn of_variables(variables: impl Iterator<Item = (String, String)>) -> Vec<Problem> {
     let other = |name: &str| {
         OTHER_PROFILES.iter().any(|profile| {
             let prefix = format!("CARGO_PROFILE_{}_", profile.to_uppercase());
@@ -67,10 +61,8 @@ fn of_variables(variables: impl Iterator<Item = (String, String)>) -> Vec<Meddli
         } else {
             continue;
         };
-        found.push(Meddling {
-            what: format!("{name} is set: {why}"),
-            mend: format!("unset {name}"),
-        });
+        found
+            .push(Problem { what: format!("{name} is set: {why}"), mend: format!("unset {name}") });
     }
     found.sort_by(|a, b| a.what.cmp(&b.what));
     found
@@ -86,10 +78,10 @@ fn is_glue(word: &str) -> bool {
     option.is_empty() || LINKER_FLAGS.iter().any(|flag| option.starts_with(flag))
 }
 
-fn of_config(config: &toml::Table, file: &str) -> Vec<Meddling> {
+fn of_config(config: &toml::Table, file: &str) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut meddle = |key: &str, why: &str| {
-        found.push(Meddling {
+        found.push(Problem {
             what: format!("{file} sets {key}: {why}"),
             mend: format!("take {key} out of {file} for this run"),
         });
@@ -139,10 +131,11 @@ fn words(flags: &toml::Value) -> Vec<String> {
 /// The configuration files that cargo reads in `root`: its own and those of the folders above,
 /// then the one of cargo's home.
 fn config_files(root: &Path) -> Vec<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
-    let folders = root.ancestors().map(|folder| folder.join(".cargo")).chain(home);
-    let mut files: Vec<PathBuf> = folders
+    let mut folders: Vec<PathBuf> = root.ancestors().map(|folder| folder.join(".cargo")).collect();
+    // The home may be one of the folders above.
+    folders.extend(cargo_home().filter(|home| !folders.contains(home)));
+    folders
+        .into_iter()
         // Without an extension is the old name, which cargo prefers when both are there.
         .filter_map(|folder| {
             ["config", "config.toml"]
@@ -150,10 +143,14 @@ fn config_files(root: &Path) -> Vec<PathBuf> {
                 .into_iter()
                 .find(|f| f.is_file())
         })
-        .collect();
-    // The home may be one of the folders above.
-    files.dedup();
-    files
+        .collect()
+}
+
+/// `$CARGO_HOME`, else `~/.cargo`.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("CARGO_HOME").or_else(|| set("HOME").map(|home| home.join(".cargo")))
 }
 
 #[cfg(test)]

@@ -58,9 +58,9 @@ pub(crate) struct Hyperfine {
 }
 
 /// Something that keeps the pipeline from running, and the command that mends it.
-struct Problem {
-    what: String,
-    mend: String,
+pub(crate) struct Problem {
+    pub(crate) what: String,
+    pub(crate) mend: String,
 }
 
 impl Compiler {
@@ -97,8 +97,7 @@ impl Compiler {
 /// Checks everything, mends what needs no root (`mend`), and fails with the list of the rest.
 pub(crate) fn preflight(ctx: &Ctx, need: Need, mend: bool) -> Result<Toolchain> {
     let mut problems = overriding_variables();
-    let meddling = surroundings::meddling(ctx)?.into_iter();
-    problems.extend(meddling.map(|found| Problem { what: found.what, mend: found.mend }));
+    problems.extend(surroundings::meddling(ctx)?);
     let compiler = Compiler::ask(ctx)?;
     let cargo = ctx.ask(Path::new("cargo"), &["-V"])?.trim().to_owned();
     eprintln!("   rustc {} (LLVM {}), {cargo}", compiler.release, compiler.llvm);

@@ -7,22 +7,15 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use dtail_protocol::{Request, Summary};
-use dtail_query::Query;
-use dtail_session::{RequestError, Session, Settings};
+use dtail_session::Settings;
 
 use crate::controls::ReloadError;
-use crate::reports::{ReportPolicy, Reports};
-use crate::run::{StartError, queue, run_session, send};
+use crate::reports::ReportPolicy;
+use crate::run::{Prepared, StartError, queue, run_session, send};
 use crate::{Controls, Event, Outcome, Run};
 
 /// How often a finished session looks whether the run was cancelled.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
-
-/// A request that is known to be good.
-struct Prepared {
-    session: Session,
-    reports: Option<Reports>,
-}
 
 /// Where the next request is put.
 pub(crate) struct Desk {
@@ -36,21 +29,6 @@ pub(crate) struct Desk {
 struct State {
     next: Option<(Prepared, Request)>,
     quits: bool,
-}
-
-impl Prepared {
-    fn new(
-        request: Request,
-        settings: Settings,
-        policy: ReportPolicy,
-    ) -> Result<Prepared, RequestError> {
-        let (mode, strict) = (request.mode, settings.strict);
-        let query = request.query.as_deref().map(Query::parse).transpose();
-        let query = query.map_err(RequestError::Query)?;
-        let reports = query.map(|query| Reports::new(query, mode, policy, strict));
-        let settings = Settings { final_only: policy != ReportPolicy::Interim, ..settings };
-        Ok(Prepared { session: Session::new(request, settings)?, reports })
-    }
 }
 
 /// Starts an in-process session that stays when it has finished, until [`Controls::quit`].
@@ -78,7 +56,7 @@ pub fn start_local_interactive(
 fn serve(first: Prepared, desk: &Desk, cancel: &AtomicBool, sender: &Sender<Event>) -> Summary {
     let mut current = first;
     loop {
-        let summary = run_session(current.session, current.reports, cancel, sender);
+        let summary = run_session(current, cancel, sender);
         let Some((next, request)) = desk.next(cancel) else { return summary };
         if send(sender, Event::Replaced(Box::new(request)), cancel).is_break() {
             return summary;

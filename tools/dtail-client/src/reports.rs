@@ -14,7 +14,8 @@ pub enum ReportPolicy {
     Interim,
     /// A one-shot query reports once, at its end. A follow reports after each interval all the same.
     FinalOnly,
-    /// As [`ReportPolicy::FinalOnly`], and a result without rows is reported, too.
+    /// As [`ReportPolicy::FinalOnly`], and a result without rows is reported, too. For programs:
+    /// nobody writes it as a text table.
     Always,
 }
 
@@ -31,8 +32,9 @@ pub(crate) struct Reports {
     interim: bool,
     appends: bool,
     previous: Option<ResultTable>,
-    /// That there are no rows is worth a report.
-    tells_of_none: bool,
+    /// A file or a program gets what is reported: that there are no rows is worth a report, and
+    /// nobody looks how columns are aligned.
+    is_for_programs: bool,
     /// When the next interval is over, for those who do not learn it from increments.
     due: Instant,
 }
@@ -42,7 +44,7 @@ impl Reports {
         let follows = mode == Mode::Tail;
         let appends = query.outfile().is_some_and(|outfile| outfile.append);
         // A file with nothing but titles says that the query has run.
-        let tells_of_none = query.outfile().is_some() || policy == ReportPolicy::Always;
+        let is_for_programs = query.outfile().is_some() || policy == ReportPolicy::Always;
         let replaces = query.outfile().is_some() && !appends;
         Reports {
             due: Instant::now() + query.interval(),
@@ -53,7 +55,7 @@ impl Reports {
             interim: follows || (policy == ReportPolicy::Interim && !appends),
             appends,
             previous: None,
-            tells_of_none,
+            is_for_programs,
         }
     }
 
@@ -97,7 +99,7 @@ impl Reports {
         if !self.interim {
             return None;
         }
-        let table = self.groups.table(&self.query);
+        let table = self.table();
         if !self.cumulative {
             self.groups = Groups::new(self.strict);
         }
@@ -109,11 +111,19 @@ impl Reports {
         Some(Report { table, last: false })
     }
 
+    fn table(&self) -> ResultTable {
+        if self.is_for_programs {
+            self.groups.unmeasured_table(&self.query)
+        } else {
+            self.groups.table(&self.query)
+        }
+    }
+
     /// What to report at the end.
     pub(crate) fn finish(self) -> Option<Report> {
-        let table = self.groups.table(&self.query);
+        let table = self.table();
         let worth_it = if table.rows() == 0 {
-            self.tells_of_none && self.previous.is_none()
+            self.is_for_programs && self.previous.is_none()
         } else {
             self.previous.as_ref() != Some(&table)
         };

@@ -77,12 +77,33 @@ pub struct FailedHost {
     pub text: String,
 }
 
+/// A request that is known to be good.
+pub(crate) struct Prepared {
+    session: Session,
+    reports: Option<Reports>,
+}
+
 /// A running request.
 #[derive(Debug)]
 pub struct Run {
     events: Receiver<Event>,
     session: JoinHandle<Outcome>,
     controls: Option<Controls>,
+}
+
+impl Prepared {
+    pub(crate) fn new(
+        request: Request,
+        settings: Settings,
+        policy: ReportPolicy,
+    ) -> Result<Prepared, RequestError> {
+        let (mode, strict) = (request.mode, settings.strict);
+        let query = request.query.as_deref().map(Query::parse).transpose();
+        let query = query.map_err(RequestError::Query)?;
+        let reports = query.map(|query| Reports::new(query, mode, policy, strict));
+        let settings = Settings { final_only: policy != ReportPolicy::Interim, ..settings };
+        Ok(Prepared { session: Session::new(request, settings)?, reports })
+    }
 }
 
 /// Starts an in-process session on its own thread. It ends early when `cancel` is set or when the
@@ -93,14 +114,9 @@ pub fn start_local(
     policy: ReportPolicy,
     cancel: Arc<AtomicBool>,
 ) -> Result<Run, StartError> {
-    let (mode, strict) = (request.mode, settings.strict);
-    let query = request.query.as_deref().map(Query::parse).transpose();
-    let query = query.map_err(|err| StartError::Request(RequestError::Query(err)))?;
-    let reports = query.map(|query| Reports::new(query, mode, policy, strict));
-    let settings = Settings { final_only: policy != ReportPolicy::Interim, ..settings };
-    let session = Session::new(request, settings).map_err(StartError::Request)?;
+    let prepared = Prepared::new(request, settings, policy).map_err(StartError::Request)?;
     start(cancel, move |cancel, sender| {
-        let summary = run_session(session, reports, cancel, sender);
+        let summary = run_session(prepared, cancel, sender);
         Outcome { summary, ..Outcome::default() }
     })
 }
@@ -150,8 +166,7 @@ impl Run {
 }
 
 pub(crate) fn run_session(
-    session: Session,
-    mut reports: Option<Reports>,
+    Prepared { session, mut reports }: Prepared,
     cancel: &AtomicBool,
     sender: &Sender<Event>,
 ) -> Summary {

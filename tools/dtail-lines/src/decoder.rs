@@ -10,10 +10,10 @@ use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 use lz4_flex::frame::FrameDecoder;
 use lzma_rust2::XzReader;
-use rustix::fs::{Advice, fadvise};
 
 use crate::compression::Compression;
 use crate::members::{Members, Source};
+use crate::read_ahead;
 use crate::zstd::ZstdReader;
 
 /// Compressed bytes are read in pieces of this size.
@@ -126,8 +126,7 @@ impl Decoder {
 
 impl Stream {
     fn new(format: Compression, file: Arc<File>) -> Stream {
-        // Nothing is lost but time when the system does not read ahead.
-        let _ahead = fadvise(&file, 0, None, Advice::Sequential);
+        read_ahead::sequentially(&file);
         let source = BufReader::with_capacity(BUFFER_SIZE, file);
         match format {
             Compression::Gzip => Stream::Gzip(Box::new(Members::new(source))),

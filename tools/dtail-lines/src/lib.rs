@@ -13,6 +13,7 @@ mod input;
 mod journal;
 mod members;
 mod opening;
+mod read_ahead;
 mod reader;
 mod site;
 mod splitter;

@@ -3,10 +3,10 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use probe::probe;
 use rustix::fs::{Mode, OFlags};
@@ -126,9 +126,12 @@ fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
 /// and turns the descriptor itself into a readable one.
 #[cfg(target_os = "linux")]
 fn open_permitted(path: &Path, access: &Access) -> Result<File, FileError> {
+    use std::os::fd::AsRawFd as _;
+
     let missing = |err| missing(path, err);
     let held = open(path, OFlags::PATH | OFlags::CLOEXEC).map_err(missing)?;
-    let descriptor = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
+    let descriptor = format!("/proc/self/fd/{}", held.as_raw_fd());
+    let descriptor = Path::new(&descriptor);
     let real = descriptor.read_link().map_err(missing)?;
     let metadata = held.metadata().map_err(missing)?;
     // A deleted file has a path of the kernel's making, which no rule is about.
@@ -140,7 +143,7 @@ fn open_permitted(path: &Path, access: &Access) -> Result<File, FileError> {
         return Err(not_permitted(path, &real));
     }
     check_kind(path, &metadata)?;
-    open(&descriptor, READ).map_err(|err| FileError::Open(path.to_owned(), err))
+    open(descriptor, READ).map_err(|err| FileError::Open(path.to_owned(), err))
 }
 
 /// Resolves the path and goes there folder by folder, where no symlink can be any more unless it

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use memchr::{memchr, memrchr};
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Advice, fadvise};
 use rustix::io::{Errno, pread, retry_on_intr};
 
 use crate::error::FileError;
+use crate::read_ahead;
 use crate::reader::BlockReader;
 use crate::splitter::first_long_line;
 
@@ -84,8 +84,7 @@ impl TextFile {
 
     /// The system had better read ahead.
     pub fn will_be_read(&self) {
-        // Nothing is lost but time when it does not.
-        let _ahead = fadvise(&self.file, 0, None, Advice::Sequential);
+        read_ahead::sequentially(&self.file);
     }
 
     /// Whether a newline is the last byte that the file had when it was opened.

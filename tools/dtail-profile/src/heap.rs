@@ -190,27 +190,30 @@ impl HeapState {
     }
 
     /// What was added since.
-    pub(crate) fn since(mut self, before: &HeapState) -> HeapState {
+    pub(crate) fn since(self, before: &HeapState) -> HeapState {
+        self.without(before, |before| *before)
+    }
+
+    /// What was asked for since; memory in use stays what it is.
+    pub(crate) fn asked_since(self, before: &HeapState) -> HeapState {
+        // As if all that was asked for before had been freed before.
+        self.without(before, |before| Totals {
+            freed_objects: before.objects,
+            freed_bytes: before.bytes,
+            ..*before
+        })
+    }
+
+    /// Takes off each stack what `part` makes of the state before, and leaves out those of which
+    /// nothing is left.
+    fn without(mut self, before: &HeapState, part: fn(&Totals) -> Totals) -> HeapState {
         for (stack, totals) in &mut self.stacks {
             if let Some(before) = before.stacks.get(stack) {
+                let before = part(before);
                 totals.objects -= before.objects;
                 totals.bytes -= before.bytes;
                 totals.freed_objects -= before.freed_objects;
                 totals.freed_bytes -= before.freed_bytes;
-            }
-        }
-        self.stacks.retain(|_, totals| *totals != Totals::default());
-        self
-    }
-
-    /// What was asked for since; memory in use stays what it is.
-    pub(crate) fn asked_since(mut self, before: &HeapState) -> HeapState {
-        for (stack, totals) in &mut self.stacks {
-            if let Some(before) = before.stacks.get(stack) {
-                totals.objects -= before.objects;
-                totals.bytes -= before.bytes;
-                totals.freed_objects -= before.objects;
-                totals.freed_bytes -= before.bytes;
             }
         }
         self.stacks.retain(|_, totals| *totals != Totals::default());

@@ -81,6 +81,8 @@ mod tests {
 
     /// Iterations that take some tenths of a second.
     const ENOUGH: u64 = 200_000_000;
+    /// Makes a benchmark panic.
+    const PANICS: &str = "DTAIL_TEST_PANICS";
 
     #[inline(never)]
     fn what_is_measured(iterations: u64) -> u64 {
@@ -97,6 +99,32 @@ mod tests {
             what_is_measured(iterations) + blocks.len() as u64
         });
         assert!(black_box(result) > 0);
+    }
+
+    /// Run by itself it does not panic; the other test runs it as a benchmark that does.
+    #[test]
+    fn a_benchmark_that_panics() {
+        measured("the panic", || {
+            if std::env::var_os(PANICS).is_some() {
+                assert_eq!(black_box(what_is_measured(ENOUGH)), 0, "the benchmark's own panic");
+            }
+        });
+    }
+
+    #[test]
+    fn a_panic_does_not_lose_the_profile() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "measured::tests::a_benchmark_that_panics", "--nocapture"]);
+        let output = command.env(WISH, "cpu").env(PANICS, "1").env(FOLDER, folder.path());
+        let output = output.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains("the benchmark's own panic"), "{said}");
+        assert!(said.contains("Wrote CPU profile to "), "{said}");
+        let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
+        assert_eq!(files.len(), 1);
+        let profile = Profile::decode(&fs::read(files[0].path()).unwrap()).unwrap();
+        assert!(profile.functions.iter().any(|it| it.name.contains("what_is_measured")));
     }
 
     #[test]

@@ -49,8 +49,8 @@ impl Batch {
     pub(crate) fn add_up(&mut self, plan: &Plan, groups: &mut Groups) {
         let Batch { groups: lines, numbers } = self;
         groups.add_samples(lines.iter().copied());
-        let count = plan.numbers.len();
-        let of = |index: usize| numbers.iter().skip(index).step_by(count.max(1)).copied();
+        let count = plan.numbers.len().max(1);
+        let of = |index: usize| numbers.chunks_exact(count).map(move |line| line[index]);
         for (column, input) in plan.columns.iter().enumerate() {
             let lines = lines.iter().copied();
             match *input {

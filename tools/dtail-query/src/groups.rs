@@ -7,12 +7,15 @@ mod column;
 mod keys;
 mod legacy;
 mod partial;
+mod recent;
 #[cfg(test)]
 mod tests;
 
 pub use partial::BadPartialResult;
 
-use std::{borrow::Cow, cmp::Ordering, collections::HashSet};
+use std::{borrow::Cow, cmp::Ordering};
+
+use hashbrown::HashSet;
 
 use crate::{
     cell::{Cell, Moment, Text},
@@ -314,7 +317,13 @@ impl Groups {
 
     /// The result as titles and sorted rows. `query` is the one that was aggregated by.
     pub fn table(&self, query: &Query) -> ResultTable {
-        result::table(self, query)
+        result::table(self, query, true)
+    }
+
+    /// The same for whoever does not call [`ResultTable::write_text`]: how wide the rows are that a
+    /// limit leaves out is not looked at.
+    pub fn unmeasured_table(&self, query: &Query) -> ResultTable {
+        result::table(self, query, false)
     }
 
     pub(crate) fn is_strict(&self) -> bool {

@@ -19,8 +19,9 @@ use crate::{
 use figures::Figures;
 use ranking::Ranking;
 
-pub(crate) fn table(groups: &Groups, query: &Query) -> ResultTable {
-    let mut rows = Rows::new(groups, query);
+/// `measures`: columns will be as wide as their widest cell, also one in a row that is not shown.
+pub(crate) fn table(groups: &Groups, query: &Query, measures: bool) -> ResultTable {
+    let mut rows = Rows::new(groups, query, measures);
     let order = rows.order(query);
     let titles = titles(query, groups.is_strict());
     let mut table = ResultTable::new(query.text(), titles, query.limit(), groups.is_strict());
@@ -68,6 +69,8 @@ struct Rows<'a> {
     complaints: Complaints,
     /// Groups that are rows.
     count: usize,
+    /// Whether anybody wants to know the widths.
+    measures: bool,
     /// Of each column the widest cell in all of them, if not all are shown.
     widths: Vec<usize>,
     /// One row.
@@ -75,7 +78,7 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(groups: &'a Groups, query: &Query) -> Rows<'a> {
+    fn new(groups: &'a Groups, query: &Query, measures: bool) -> Rows<'a> {
         let kinds = query.cell_kinds();
         let figures =
             kinds.iter().enumerate().map(|(index, kind)| Figures::new(groups, index, *kind));
@@ -94,6 +97,7 @@ impl<'a> Rows<'a> {
             work: Work::default(),
             complaints,
             count: 0,
+            measures,
             widths: vec![0; query.selections.len()],
             row: ResultTable::default(),
         }
@@ -148,7 +152,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The groups that `having` lets through, in the order of their rows: as the query says, then
-    /// by key. Those beyond the limit are measured only.
+    /// by key. Those beyond the limit are measured only, if that.
     fn order(&mut self, query: &Query) -> Vec<usize> {
         let groups = self.groups;
         match query.orders.as_slice() {
@@ -206,7 +210,7 @@ impl<'a> Rows<'a> {
                 }
             }
             self.count += 1;
-            if wanted < all {
+            if self.measures && wanted < all {
                 self.measure(group, query);
             }
             let key = key(self, group);

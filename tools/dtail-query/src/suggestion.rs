@@ -9,9 +9,13 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         return None;
     }
     let word = word.to_lowercase();
-    let allowed = if word.chars().count() < 4 { 1 } else { 2 };
+    let letters = word.chars().count();
+    let allowed = if letters < 4 { 1 } else { 2 };
+    // Words of every query are looked at, and most known ones are too long or too short.
+    let is_as_long = |it: &&str| !it.is_ascii() || it.len().abs_diff(letters) <= allowed;
     known
         .into_iter()
+        .filter(is_as_long)
         .map(|it| (distance(&word, &it.to_lowercase()), it))
         .filter(|(distance, it)| *distance <= allowed && it.len() > *distance)
         .min_by_key(|(distance, _)| *distance)
@@ -51,5 +55,12 @@ mod tests {
         assert_eq!(nearest("WHER", known), Some("where"));
         assert_eq!(nearest("banana", known), None);
         assert_eq!(nearest("", known), None);
+        for word in ["where", "wheregr", "whe", "whx", "se", "st", "ſet", "selectxy"] {
+            let all = known.iter().map(|it| (distance(word, it), *it));
+            let allowed = if word.chars().count() < 4 { 1 } else { 2 };
+            let near = all.filter(|(distance, _)| *distance <= allowed);
+            let expected = near.min_by_key(|(distance, _)| *distance).map(|(_, it)| it);
+            assert_eq!(nearest(word, known), expected, "{word}");
+        }
     }
 }

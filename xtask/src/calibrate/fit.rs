@@ -133,7 +133,7 @@ pub(crate) fn fit(production: &Shares, cases: &[Recorded]) -> Result<Fit, String
 fn solved(columns: &[Vec<f64>], wanted: &[f64]) -> Vec<f64> {
     let with_sum = |column: &[f64]| column.iter().copied().chain([SUM_WEIGHT]).collect();
     let columns: Vec<Vec<f64>> = columns.iter().map(|column| with_sum(column)).collect();
-    normal(nnls(&columns, &with_sum(wanted)).0)
+    normal(nnls(&columns, &with_sum(wanted)))
 }
 
 fn floored(times: Vec<f64>) -> Vec<f64> {

@@ -27,6 +27,9 @@ pub(crate) struct Check {
 pub(crate) struct Rebase {
     #[command(flatten)]
     pub(crate) common: Common,
+    /// Start from the profiles of this target, and keep the result for --target
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) from_target: Option<String>,
     /// The share of the counts that may be lost
     #[arg(long, value_name = "PERCENT", value_parser = share, default_value_t = Share(LOST_AT_MOST))]
     pub(crate) max_lost: Share,

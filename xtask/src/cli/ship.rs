@@ -23,8 +23,8 @@ pub(crate) struct Codegen {
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Ci {
-    /// Run only these steps (fmt, clippy, test, tidy, workflows, pgo; and workspace, which runs
-    /// only when named)
+    /// Run only these steps (fmt, clippy, test, tidy, workflows, pgo; and portability and
+    /// workspace, which run only when named)
     #[arg(value_name = "STEP")]
     pub(crate) steps: Vec<String>,
     #[command(subcommand)]
@@ -43,6 +43,9 @@ pub(crate) enum CiCommand {
     Run(RunJob),
     /// Fail unless the tag is the version, the tree is clean and each target has a profile that fits
     Gate(Gate),
+    /// Give the profiles of another target to one that takes them, as ci/targets.toml says; one that
+    /// trains has its own
+    Profiles(Common),
     /// Show that what build-pgo made does what plain programs do, in every case of workloads/
     Prove(Common),
     /// Commit refreshed profiles on a branch and open a pull request (git, gh)

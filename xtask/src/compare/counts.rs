@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::atomic;
 use crate::cargo::Bins;
@@ -22,7 +22,7 @@ const LINES: u64 = 50_000;
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// What callgrind counted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// Why there is nothing, when there is nothing.
     pub(crate) absent: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Counts {
 }
 
 /// The instructions of one case.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CaseCounts {
     pub(crate) tool: String,
     pub(crate) case: String,

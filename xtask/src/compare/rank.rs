@@ -1,10 +1,10 @@
 //! The sign of a shift by ranks: Wilcoxon's signed-rank test and the Hodges–Lehmann estimate. They
 //! assume less than a bootstrap does and are its cross-check.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What ranks say about paired differences.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ranks {
     /// Probability of a rank sum this far from the middle, or farther, if there is no shift.
     pub(crate) p: f64,

@@ -46,12 +46,12 @@ pub(crate) struct Setup<'a> {
 }
 
 /// The result for one case.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CaseResult {
     pub(crate) tool: String,
     pub(crate) case: String,
     /// "wall" or "cpu".
-    pub(crate) measure: &'static str,
+    pub(crate) measure: String,
     /// Median seconds of the baseline.
     pub(crate) baseline_s: f64,
     pub(crate) candidate: Estimate,
@@ -93,7 +93,7 @@ pub(crate) struct CaseCost {
 }
 
 /// The result over all cases of one tool, or of all tools.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Mean {
     pub(crate) name: String,
     pub(crate) candidate: Estimate,
@@ -101,7 +101,7 @@ pub(crate) struct Mean {
 }
 
 /// The whole comparison.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Comparison {
     pub(crate) seed: u64,
     pub(crate) rounds: u32,
@@ -429,7 +429,7 @@ impl<'a> Runner<'a> {
         Ok(CaseResult {
             tool: (*tool).to_owned(),
             case: case.name.clone(),
-            measure: name_of(case.measure),
+            measure: name_of(case.measure).to_owned(),
             baseline_s: median(&baseline),
             rounds: baseline.len() as u32,
             ranks,
@@ -492,7 +492,7 @@ mod tests {
         CaseResult {
             tool: "dcat".to_owned(),
             case: format!("{log}"),
-            measure: "wall",
+            measure: "wall".to_owned(),
             baseline_s: 1.0,
             candidate,
             placebo,

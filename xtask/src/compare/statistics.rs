@@ -1,6 +1,6 @@
 //! The numbers behind a verdict. Pure: from times to ratios, intervals and words.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::random::Random;
 
@@ -14,7 +14,7 @@ const CORRELATED: f64 = 0.2;
 pub(crate) const MARGIN: f64 = 0.01;
 
 /// A log-ratio with its 95 % interval. Below zero means less time than the baseline.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Estimate {
     pub(crate) median: f64,
     pub(crate) low: f64,
@@ -22,7 +22,7 @@ pub(crate) struct Estimate {
 }
 
 /// What the interval allows to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Verdict {
     Faster,
@@ -31,15 +31,29 @@ pub(crate) enum Verdict {
     Inconclusive,
 }
 
+/// Percent of time gained for a log-ratio: positive is faster.
+pub(crate) fn gain(log: f64) -> f64 {
+    (1.0 - log.exp()) * 100.0
+}
+
 impl Estimate {
-    /// Percent of time gained: positive is faster. Gains and interval ends swap sides.
-    pub(crate) fn gain_percent(&self) -> (f64, f64, f64) {
-        let gain = |log: f64| (1.0 - log.exp()) * 100.0;
+    /// Median, low and high end as gains in percent; the ends swap sides.
+    pub(crate) fn gains(&self) -> (f64, f64, f64) {
         (gain(self.median), gain(self.high), gain(self.low))
     }
 }
 
 impl Verdict {
+    /// As it is written in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::Equivalent => "equivalent",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+
     /// Faster or slower only outside the margin and farther from zero than either end of the
     /// placebo's interval, which would be narrow and around zero if the machine were quiet.
     pub(crate) fn of(estimate: &Estimate, placebo: &Estimate) -> Self {
@@ -228,7 +242,7 @@ mod tests {
     #[test]
     fn gains_are_percent_of_time_saved() {
         let half = Estimate { median: 0.5_f64.ln(), low: 0.4_f64.ln(), high: 0.6_f64.ln() };
-        let (gain, low, high) = half.gain_percent();
+        let (gain, low, high) = half.gains();
         assert!(
             (gain - 50.0).abs() < 1e-9 && (low - 40.0).abs() < 1e-9 && (high - 60.0).abs() < 1e-9
         );

@@ -79,6 +79,9 @@ pub(crate) struct Manifest {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Rebased {
     pub(crate) profile_sha256: String,
+    /// The target that it was trained on, when that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
     pub(crate) source: SourceState,
     /// The cargo profile and its settings that it was trained with.
     pub(crate) cargo_profile: String,
@@ -278,22 +281,7 @@ impl Manifest {
 
 /// The day in UTC, as `2026-11-21`.
 fn today() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    date(now.map_or(0, |since| since.as_secs() / 86_400))
-}
-
-/// The date of a day since 1970. Years are counted from March, so that a leap day ends one.
-fn date(days: u64) -> String {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
 #[cfg(test)]
@@ -346,14 +334,5 @@ mod tests {
         other.target = "u".into();
         let text = "it was made by rustc 1 (c), this is 1 (d)".to_owned();
         assert_eq!(identity(DIST).difference(&other), Some(Difference::Compiler(text)));
-    }
-
-    #[test]
-    fn days_have_dates() {
-        // From `date -u -d @SECONDS`.
-        for (days, expected) in [(0, "1970-01-01"), (20_777, "2026-11-20"), (19_782, "2024-02-29")]
-        {
-            assert_eq!(date(days), expected);
-        }
     }
 }

@@ -38,9 +38,9 @@ impl Matching {
     pub(crate) fn of(profile: &Facts, targets: &[String], today: &BTreeSet<Key>) -> Self {
         let names: HashSet<&str> = today.iter().map(|(name, _)| name.as_str()).collect();
         let old: BTreeSet<&str> = profile.functions.iter().map(|f| f.name.as_str()).collect();
-        let crates = Crates::learn(profile, today, &Candidates::of(names.iter().copied()));
+        let crates = Crates::learn(profile, today, &Names::of(names.iter().copied()));
         // A name that the profile holds as it is today belongs to nobody else.
-        let candidates = Candidates::of(names.iter().copied().filter(|name| !old.contains(name)));
+        let candidates = Names::of(names.iter().copied().filter(|name| !old.contains(name)));
         let strangers: BTreeSet<&str> = old
             .iter()
             .copied()
@@ -74,10 +74,10 @@ impl Matching {
     }
 }
 
-/// Today's names by what is left of them without disambiguators.
-struct Candidates<'a>(HashMap<String, Vec<(&'a str, Symbol)>>);
+/// Names by what is left of them without disambiguators.
+struct Names<'a>(HashMap<String, Vec<(&'a str, Symbol)>>);
 
-impl<'a> Candidates<'a> {
+impl<'a> Names<'a> {
     fn of(names: impl Iterator<Item = &'a str>) -> Self {
         let mut sorted: Vec<&str> = names.collect();
         sorted.sort_unstable();
@@ -96,7 +96,7 @@ struct Crates(HashMap<(String, String), String>);
 
 impl Crates {
     /// Every function that can be only one of today's votes for the crates in its name.
-    fn learn(profile: &Facts, today: &BTreeSet<Key>, candidates: &Candidates<'_>) -> Self {
+    fn learn(profile: &Facts, today: &BTreeSet<Key>, candidates: &Names<'_>) -> Self {
         let mut hashes: HashMap<&str, BTreeSet<u64>> = HashMap::new();
         for (name, hash) in today {
             hashes.entry(name).or_default().insert(*hash);
@@ -148,16 +148,11 @@ impl Crates {
 /// Today's names of `strangers`, one for each, none for two.
 fn rename(
     strangers: &BTreeSet<&str>,
-    candidates: &Candidates<'_>,
+    candidates: &Names<'_>,
     crates: &Crates,
 ) -> HashMap<String, String> {
-    let mut groups: HashMap<String, Vec<(&str, Symbol)>> = HashMap::new();
-    for name in strangers {
-        let symbol = Symbol::read(name);
-        groups.entry(symbol.neutral.clone()).or_default().push((name, symbol));
-    }
     let mut renamed = HashMap::new();
-    for (neutral, group) in groups {
+    for (neutral, group) in Names::of(strangers.iter().copied()).0 {
         let Some(possible) = candidates.0.get(&neutral) else { continue };
         for (name, symbol) in &group {
             let alone = group.len() == 1 && possible.len() == 1;

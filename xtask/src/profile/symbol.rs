@@ -107,46 +107,45 @@ impl Reader<'_> {
         next
     }
 
-    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {
+    /// Reads a back reference, or something that one may point to, by its first byte.
+    fn production(&mut self, read: impl FnOnce(&mut Self, u8) -> Option<()>) -> Option<()> {
+        if self.peek()? == b'B' {
+            return self.back_reference();
+        }
+        self.starts.push(self.at);
         self.depth += 1;
-        let result = if self.depth > DEEPEST { None } else { read(self) };
+        let first = self.take()?;
+        let result = if self.depth > DEEPEST { None } else { read(self, first) };
         self.depth -= 1;
         result
     }
 
     fn path(&mut self) -> Option<()> {
-        self.nested(|reader| {
-            let start = reader.at;
-            if reader.peek()? == b'B' {
-                return reader.back_reference();
+        self.production(|reader, first| match first {
+            b'C' => reader.crate_root(),
+            b'M' => {
+                reader.impl_path()?;
+                reader.kind()
             }
-            reader.starts.push(start);
-            match reader.take()? {
-                b'C' => reader.crate_root(),
-                b'M' => {
-                    reader.impl_path()?;
-                    reader.kind()
-                }
-                b'X' => {
-                    reader.impl_path()?;
-                    reader.kind()?;
-                    reader.path()
-                }
-                b'Y' => {
-                    reader.kind()?;
-                    reader.path()
-                }
-                b'N' => {
-                    reader.take()?;
-                    reader.path()?;
-                    reader.identifier()
-                }
-                b'I' => {
-                    reader.path()?;
-                    reader.until_end(Self::generic_argument)
-                }
-                _ => None,
+            b'X' => {
+                reader.impl_path()?;
+                reader.kind()?;
+                reader.path()
             }
+            b'Y' => {
+                reader.kind()?;
+                reader.path()
+            }
+            b'N' => {
+                reader.take()?;
+                reader.path()?;
+                reader.identifier()
+            }
+            b'I' => {
+                reader.path()?;
+                reader.until_end(Self::generic_argument)
+            }
+            _ => None,
         })
     }
 
@@ -244,33 +243,28 @@ impl Reader<'_> {
 
     /// A type.
     fn kind(&mut self) -> Option<()> {
-        self.nested(|reader| {
-            let start = reader.at;
-            match reader.peek()? {
-                b'B' => return reader.back_reference(),
-                b'C' | b'M' | b'X' | b'Y' | b'N' | b'I' => return reader.path(),
-                _ => reader.starts.push(start),
+        if matches!(self.peek()?, b'C' | b'M' | b'X' | b'Y' | b'N' | b'I') {
+            return self.path();
+        }
+        self.production(|reader, first| match first {
+            b'a'..=b'z' => Some(()),
+            b'A' => {
+                reader.kind()?;
+                reader.constant()
             }
-            match reader.take()? {
-                b'a'..=b'z' => Some(()),
-                b'A' => {
-                    reader.kind()?;
-                    reader.constant()
-                }
-                b'R' | b'Q' => {
-                    reader.lifetime()?;
-                    reader.kind()
-                }
-                b'S' | b'P' | b'O' => reader.kind(),
-                b'T' => reader.until_end(Self::kind),
-                b'F' => reader.signature(),
-                b'D' => {
-                    reader.binder()?;
-                    reader.until_end(Self::dyn_trait)?;
-                    reader.lifetime()?.then_some(())
-                }
-                _ => None,
+            b'R' | b'Q' => {
+                reader.lifetime()?;
+                reader.kind()
             }
+            b'S' | b'P' | b'O' => reader.kind(),
+            b'T' => reader.until_end(Self::kind),
+            b'F' => reader.signature(),
+            b'D' => {
+                reader.binder()?;
+                reader.until_end(Self::dyn_trait)?;
+                reader.lifetime()?.then_some(())
+            }
+            _ => None,
         })
     }
 
@@ -298,31 +292,24 @@ impl Reader<'_> {
     }
 
     fn constant(&mut self) -> Option<()> {
-        self.nested(|reader| {
-            let start = reader.at;
-            if reader.peek()? == b'B' {
-                return reader.back_reference();
-            }
-            reader.starts.push(start);
-            match reader.take()? {
-                b'p' => Some(()),
-                b'a'..=b'z' => reader.number(),
-                b'R' | b'Q' => reader.constant(),
-                b'A' | b'T' => reader.until_end(Self::constant),
-                b'V' => {
-                    reader.path()?;
-                    match reader.take()? {
-                        b'U' => Some(()),
-                        b'T' => reader.until_end(Self::constant),
-                        b'S' => reader.until_end(|reader| {
-                            reader.identifier()?;
-                            reader.constant()
-                        }),
-                        _ => None,
-                    }
+        self.production(|reader, first| match first {
+            b'p' => Some(()),
+            b'a'..=b'z' => reader.number(),
+            b'R' | b'Q' => reader.constant(),
+            b'A' | b'T' => reader.until_end(Self::constant),
+            b'V' => {
+                reader.path()?;
+                match reader.take()? {
+                    b'U' => Some(()),
+                    b'T' => reader.until_end(Self::constant),
+                    b'S' => reader.until_end(|reader| {
+                        reader.identifier()?;
+                        reader.constant()
+                    }),
+                    _ => None,
                 }
-                _ => None,
             }
+            _ => None,
         })
     }
 }

@@ -283,14 +283,12 @@ fn decide(report: &mut BoltTool, comparison: &Comparison) {
         .cases
         .iter()
         .find(|case| case.tool == report.tool && case.verdict == Verdict::Slower);
-    let (gain, low, high) = mean.candidate.gain_percent();
+    let (gain, low, high) = mean.candidate.gains();
     let figures = format!("{gain:+.1} % [{low:+.1}, {high:+.1}] beyond PGO");
     (report.kept, report.why) = match (Verdict::of(&mean.candidate, &mean.placebo), slower) {
         (Verdict::Faster, None) => (true, figures),
         (Verdict::Faster, Some(case)) => (false, format!("{figures}, but {} is slower", case.case)),
-        (verdict, _) => {
-            (false, format!("{figures}: {verdict:?}").to_lowercase().replace("pgo", "PGO"))
-        }
+        (verdict, _) => (false, format!("{figures}: {}", verdict.name())),
     };
 }
 

@@ -17,7 +17,7 @@ use crate::profile::manifest::{Identity, Manifest, SourceState};
 use crate::profile::merge::{self, Profiles};
 use crate::profile::store::{self, Stored};
 use crate::recipe::pgo::build_optimised;
-use crate::recipe::plan::{own_root, selection};
+use crate::recipe::plan::selection;
 use crate::recipe::{check, dry_run, install};
 use crate::toolchain::{self, Compiler, Need, Toolchain};
 use crate::{atomic, digest, report, workload};
@@ -37,9 +37,7 @@ pub(crate) struct Built {
 /// Builds, and installs when asked to.
 pub(crate) fn build_pgo(options: &cli::Build) -> Result<()> {
     let common = &options.common;
-    let root = common.workspace.clone().unwrap_or_else(|| own_root().to_owned());
-    let out_dir = common.out_dir.clone().unwrap_or_else(|| "target/pgo".into());
-    let ctx = Ctx::new(&root, &out_dir, common.verbose, None)?;
+    let ctx = common.ctx()?;
     let lock = Lock::take(&ctx.out_dir)?;
     let result = build(&ctx, common);
     report::print_stages(&ctx);

@@ -19,7 +19,7 @@ use crate::profile::matching::Matching;
 use crate::profile::store::{self, Stored};
 use crate::profile::{collect, profdata, rewrite};
 use crate::recipe::dry_run;
-use crate::recipe::plan::{own_root, selection};
+use crate::recipe::plan::selection;
 use crate::toolchain::{self, Compiler, Need, Toolchain};
 use crate::{atomic, digest, report, workload};
 
@@ -34,6 +34,8 @@ pub(crate) struct Scope {
     pub(crate) toolchain: Toolchain,
     pub(crate) identity: Identity,
     pub(crate) source: SourceState,
+    /// The target whose profiles are looked at, when it is another than the one that is built.
+    pub(crate) from_target: Option<String>,
     _lock: Lock,
 }
 
@@ -48,10 +50,8 @@ pub(crate) struct Examined {
 impl Scope {
     /// Everything that is known before anything is built; none when the commands were only to be
     /// printed.
-    pub(crate) fn new(common: &cli::Common) -> Result<Option<Self>> {
-        let root = common.workspace.clone().unwrap_or_else(|| own_root().to_owned());
-        let out_dir = common.out_dir.clone().unwrap_or_else(|| "target/pgo".into());
-        let ctx = Ctx::new(&root, &out_dir, common.verbose, None)?;
+    pub(crate) fn new(common: &cli::Common, from_target: Option<&str>) -> Result<Option<Self>> {
+        let ctx = common.ctx()?;
         let workloads = workload::load(&ctx.root, &common.tools, false)?;
         let selection = selection(&ctx, common, &workloads, &Compiler::ask(&ctx)?)?;
         let sources = Sources::read(&ctx, &selection)?;
@@ -66,14 +66,25 @@ impl Scope {
         let identity = Identity::now(&toolchain.compiler, &selection, &sources);
         let source = SourceState::now(&ctx, &sources)?;
         let profile_dir = ctx.root.join(&common.profile_dir);
-        Ok(Some(Self { ctx, profile_dir, selection, toolchain, identity, source, _lock: lock }))
+        let from_target = from_target.filter(|from| *from != identity.target).map(str::to_owned);
+        Ok(Some(Self {
+            ctx,
+            profile_dir,
+            selection,
+            toolchain,
+            identity,
+            source,
+            from_target,
+            _lock: lock,
+        }))
     }
 
     /// Opens the profiles. Those of another compiler are refused: no key of theirs means anything.
     pub(crate) fn open(&self) -> Result<Vec<Stored>> {
         let Self { ctx, toolchain, profile_dir, identity, .. } = self;
+        let from = self.from_target.as_ref().unwrap_or(&identity.target);
         let open = |tool: &String| {
-            let stored = store::open(ctx, toolchain, profile_dir, &identity.target, tool)?;
+            let stored = store::open(ctx, toolchain, profile_dir, from, tool)?;
             if let Some(Difference::Compiler(text)) = stored.manifest.identity.difference(identity)
             {
                 let path = stored.path.display();
@@ -127,7 +138,7 @@ pub(crate) fn examine(
 /// Checks the profiles of the named tools, prints and writes what was found, and refuses those
 /// that a build would refuse.
 pub(crate) fn pgo_check(options: &cli::Check) -> Result<()> {
-    let Some(scope) = Scope::new(&options.common)? else { return Ok(()) };
+    let Some(scope) = Scope::new(&options.common, None)? else { return Ok(()) };
     let checked = check(&scope, options);
     report::print_stages(&scope.ctx);
     checked

@@ -8,12 +8,12 @@ use xshell::cmd;
 
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
-use crate::recipe::{ci_gates, ci_jobs, ci_workspace, codegen, own_root};
+use crate::recipe::{ci_gates, ci_jobs, ci_portability, ci_workspace, codegen, own_root};
 use crate::{report, tidy, toolchain, words};
 
 const STEPS: [&str; 6] = ["fmt", "clippy", "test", "tidy", "workflows", "pgo"];
 /// Steps that run only when they are named: what they need is not always there.
-const NAMED_STEPS: [&str; 1] = ["workspace"];
+const NAMED_STEPS: [&str; 2] = ["portability", "workspace"];
 
 /// Runs the named steps, or all of them.
 pub(crate) fn ci(steps: &[String]) -> Result<()> {
@@ -51,6 +51,7 @@ fn run(ctx: &Ctx, step: &str) -> Result<()> {
             cmd!(sh, "cargo test --workspace --locked --no-fail-fast")
         }
         "tidy" => return tidy::tidy().and_then(|()| codegen::generate(ctx, true)),
+        "portability" => return ci_portability::run(ctx),
         "workspace" => return ci_workspace::run(ctx),
         "workflows" => return ci_jobs::check_workflows(ctx),
         _ => return ci_gates::run(ctx),

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Parser as _;
 
 use crate::cli;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
-use crate::recipe::{own_root, prove, release};
+use crate::recipe::{LOST_AT_MOST, own_root, prove, rebase, release};
 use crate::report;
 use crate::ship::targets::{self, Targets};
 use crate::ship::workflow::{self, Action, Job, Workflow, filled};
@@ -49,6 +49,7 @@ pub(crate) fn run(command: &cli::CiCommand) -> Result<()> {
         cli::CiCommand::Matrix { job } => matrix(job.as_deref()),
         cli::CiCommand::Run(options) => run_job(options),
         cli::CiCommand::Gate(options) => release::gate(options),
+        cli::CiCommand::Profiles(common) => profiles(common),
         cli::CiCommand::Prove(common) => prove::prove(common),
         cli::CiCommand::Propose(options) => release::propose(options.dry_run),
         cli::CiCommand::Publish(options) => release::publish(options.dry_run),
@@ -57,17 +58,25 @@ pub(crate) fn run(command: &cli::CiCommand) -> Result<()> {
 
 /// Prints the matrix, and hands it to GitHub when a step asks for it there.
 fn matrix(job: Option<&str>) -> Result<()> {
-    use std::io::Write as _;
     let targets = Targets::read(own_root())?;
     let job = job.map(targets::Job::parse).transpose()?;
     let text = serde_json::to_string(&targets.matrix(job))?;
     println!("{text}");
-    if let Some(path) = std::env::var_os(OUTPUT).filter(|path| !path.is_empty()) {
-        let file = std::fs::File::options().append(true).create(true).open(&path);
-        file.and_then(|mut file| writeln!(file, "matrix={text}"))
-            .with_context(|| format!("cannot write {}", Path::new(&path).display()))?;
-    }
-    Ok(())
+    report::append_to(OUTPUT, &format!("matrix={text}\n"))
+}
+
+/// Makes the profiles of a target that does not train.
+fn profiles(common: &cli::Common) -> Result<()> {
+    let triple = match &common.target {
+        Some(triple) => triple.clone(),
+        None => Compiler::ask(&common.ctx()?)?.host,
+    };
+    let Some(from) = Targets::read(own_root())?.of(&triple)?.from.clone() else {
+        println!("{triple} trains: its profiles are its own");
+        return Ok(());
+    };
+    let (common, max_lost) = (common.clone(), cli::Share(LOST_AT_MOST));
+    rebase::pgo_rebase(&cli::Rebase { common, from_target: Some(from), max_lost })
 }
 
 /// Runs what a job's steps run, in their order, on this machine.

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
 
 use crate::atomic;
+use crate::cargo::Metadata;
 use crate::child::piped;
 use crate::ctx::Ctx;
 use crate::recipe::own_root;
+use crate::recipe::repro::copy_sources;
 
 /// A small program that everybody can build, exactly this release.
 const TOOL: &str = "hexyl";
@@ -41,17 +42,6 @@ kind = "eval"
 args = ["--color", "never", "--panels", "4", "--length", "1000000", "{eval}"]
 "#;
 
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    manifest_path: PathBuf,
-}
-
 /// Fetches the program, trains it, and checks that the run left a report with a verdict.
 pub(crate) fn run(ctx: &Ctx) -> Result<()> {
     // Outside our workspace, or cargo would think that it belongs to it.
@@ -64,8 +54,8 @@ pub(crate) fn run(ctx: &Ctx) -> Result<()> {
 fn show(ctx: &Ctx, folder: &Path) -> Result<()> {
     let Some(sources) = fetch(ctx, &folder.join("fetch"))? else { return Ok(()) };
     let root = folder.join(TOOL);
-    let (from, to) = (sources.display().to_string(), root.display().to_string());
-    ctx.ask(Path::new("cp"), &["-R", &from, &to])?;
+    copy_sources(&sources, &root, Path::new(""))?;
+    let to = root.display().to_string();
     atomic::write(&root.join("workloads/inputs.toml"), INPUTS.as_bytes())?;
     atomic::write(&root.join("workloads/hexyl.toml"), WORKLOAD.as_bytes())?;
     // The compiler of this workspace, whatever this machine's usual one is: it has llvm-tools.
@@ -108,8 +98,7 @@ fn fetch(ctx: &Ctx, folder: &Path) -> Result<Option<PathBuf>> {
             return Ok(None);
         }
     };
-    let metadata: Metadata = serde_json::from_str(&text).context("cargo metadata")?;
-    let package = metadata.packages.into_iter().find(|package| package.name == TOOL);
+    let package = Metadata::parse(&text)?.packages.into_iter().find(|package| package.name == TOOL);
     let manifest = package.map(|package| package.manifest_path);
     let folder = manifest.as_deref().and_then(Path::parent).map(Path::to_owned);
     folder.map(Some).context("cargo fetched another package")

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use xshell::cmd;
+use xshell::{Shell, cmd};
 
 use crate::cli;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
-use crate::recipe::plan::own_root;
 use crate::recipe::{install, release};
 use crate::report;
 use crate::ship::targets::{Archive, Package, Target, Targets};
@@ -31,9 +30,7 @@ const PAPERS: [&str; 4] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md", "CHANGE
 /// Packs for one target.
 pub(crate) fn dist(options: &cli::Dist) -> Result<()> {
     let common = &options.common;
-    let root = common.workspace.clone().unwrap_or_else(|| own_root().to_owned());
-    let out_dir = common.out_dir.clone().unwrap_or_else(|| "target/pgo".into());
-    let ctx = Ctx::new(&root, &out_dir, common.verbose, None)?;
+    let ctx = common.ctx()?;
     if !options.allow_dirty {
         release::clean_tree(&ctx)?;
     }
@@ -91,7 +88,7 @@ impl Packing<'_> {
             }
         }
         let bill = self.folder.join(format!("{name}.cdx.json"));
-        std::fs::copy(self.stage.join("share/dtail/bill.cdx.json"), &bill)?;
+        atomic::write(&bill, &std::fs::read(self.stage.join("share/dtail/bill.cdx.json"))?)?;
         made.push(bill);
         let mut sums = String::new();
         for path in &made {
@@ -172,7 +169,10 @@ impl Packing<'_> {
         atomic::write(&project.join("Cargo.toml"), self.manifest()?.as_bytes())?;
         let program = self.packager(package)?;
         let name = format!("{NAME}-{}-{}.{}", self.version, self.target.triple, package.name());
-        let (to, sh) = (self.folder.join(name), &self.ctx.sh);
+        let to = self.folder.join(name);
+        // The packagers look for their manifest where they are.
+        let sh = Shell::new()?;
+        sh.change_dir(&project);
         let (manifest, triple, time) =
             (project.join("Cargo.toml"), &self.target.triple, self.time.0.to_string());
         let made = atomic::replace(&to, |temporary| {
@@ -187,7 +187,6 @@ impl Packing<'_> {
                 ),
             };
             let command = command.env("SOURCE_DATE_EPOCH", &time);
-            let _there = sh.push_dir(&project);
             self.ctx.run(command, package.name()).map(|_stdout| ())
         });
         made.map(|()| to)

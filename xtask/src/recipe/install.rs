@@ -11,10 +11,10 @@ use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::lock::Lock;
 use crate::recipe::build::{Built, RECORD};
-use crate::recipe::plan::own_root;
 use crate::ship::help::Help;
 use crate::ship::installed::Installed;
 use crate::ship::pages::{self, Page};
+use crate::surroundings::cargo_home;
 use crate::toolchain::{Compiler, llvm_bin};
 use crate::{atomic, digest, words};
 
@@ -24,15 +24,10 @@ pub(crate) const SECTION: &str = ".pgo_manifest";
 /// Installs every program that `build-pgo` recorded, or the named ones.
 pub(crate) fn install_pgo(options: &cli::Install) -> Result<()> {
     let common = &options.common;
-    let root = common.workspace.clone().unwrap_or_else(|| own_root().to_owned());
-    let out_dir = common.out_dir.clone().unwrap_or_else(|| "target/pgo".into());
-    let ctx = Ctx::new(&root, &out_dir, common.verbose, None)?;
+    let ctx = common.ctx()?;
     let _lock = Lock::take(&ctx.out_dir)?;
     let built = recorded(&ctx, &common.tools)?;
-    let prefix = match &options.prefix {
-        Some(prefix) => std::path::absolute(prefix)?,
-        None => cargo_home()?,
-    };
+    let prefix = prefix(options.prefix.as_deref())?;
     let objcopy = objcopy(&ctx)?;
     let mut installed = Installed::read(&prefix)?;
     for Built { bin, manifest } in &built {
@@ -146,11 +141,12 @@ pub(crate) fn recorded(ctx: &Ctx, wanted: &[String]) -> Result<Vec<Built>> {
     Ok(built)
 }
 
-/// `$CARGO_HOME`, else `~/.cargo`: what `cargo install` uses.
-pub(crate) fn cargo_home() -> Result<PathBuf> {
-    let set =
-        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("CARGO_HOME").or_else(|| set("HOME").map(|home| home.join(".cargo"))).ok_or_else(|| {
-        refuse(Fault::Usage, "neither CARGO_HOME nor HOME is set; give --prefix DIR")
-    })
+/// The folder to install below: the one that was asked for, else that of `cargo install`.
+pub(crate) fn prefix(asked: Option<&Path>) -> Result<PathBuf> {
+    match asked {
+        Some(prefix) => Ok(std::path::absolute(prefix)?),
+        None => cargo_home().ok_or_else(|| {
+            refuse(Fault::Usage, "neither CARGO_HOME nor HOME is set; give --prefix DIR")
+        }),
+    }
 }

@@ -13,6 +13,7 @@ mod check;
 mod ci;
 mod ci_gates;
 mod ci_jobs;
+mod ci_portability;
 mod ci_workspace;
 mod clean;
 mod codegen;

@@ -242,7 +242,7 @@ fn write_report(ctx: &Ctx, plan: &Plan, provenance: &Provenance<'_>, proven: Pro
         iterations: plan.data.iterations,
         corpus: plan.data.corpus.is_some(),
         cargo_profile: provenance.identity.cargo_profile.clone(),
-        profile_use: if plan.common.per_tool { "per tool" } else { "family" },
+        profile_use: if plan.common.per_tool { "per tool" } else { "family" }.to_owned(),
         profiles: proven.rows,
         comparison: proven.comparison,
         counts: proven.counts,
@@ -250,12 +250,12 @@ fn write_report(ctx: &Ctx, plan: &Plan, provenance: &Provenance<'_>, proven: Pro
         stages: ctx.stage_times(),
     };
     report::publish(ctx, &report)?;
-    gate(plan, &report.comparison)
+    gate(plan.gate, plan.proof.require_clear, &report.comparison)
 }
 
 /// The verdicts that the user asked to fail on.
-fn gate(plan: &Plan, comparison: &Comparison) -> Result<()> {
-    if let Some(percent) = plan.gate {
+fn gate(percent: Option<f64>, require_clear: bool, comparison: &Comparison) -> Result<()> {
+    if let Some(percent) = percent {
         let slower = comparison.regressions(percent);
         if !slower.is_empty() {
             let text = format!("slower by more than {percent} %: {}", slower.join(", "));
@@ -264,7 +264,7 @@ fn gate(plan: &Plan, comparison: &Comparison) -> Result<()> {
         eprintln!("   nothing became slower by more than {percent} %, beyond doubt");
     }
     let unclear = comparison.unclear();
-    if plan.proof.require_clear && !unclear.is_empty() {
+    if require_clear && !unclear.is_empty() {
         let text = format!(
             "inconclusive: {}; give the cases more rounds with --max-rounds, or a quieter machine",
             unclear.join(", ")
@@ -378,4 +378,42 @@ pub(crate) fn case_options(ctx: &Ctx, plan: &Plan) -> Vec<String> {
     ];
     options.extend(plan.data.corpus.as_ref().map(|corpus| format!("--corpus={corpus}")));
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::rounds::Mean;
+    use crate::compare::statistics::Estimate;
+    use crate::fault::exit_code;
+
+    /// The exit code of a comparison whose only mean has this interval, in log-ratios.
+    fn code(gate_percent: Option<f64>, require_clear: bool, (low, high): (f64, f64)) -> Option<u8> {
+        let estimate = |low, high| Estimate { median: f64::midpoint(low, high), low, high };
+        let mean = Mean {
+            name: "dgrep".to_owned(),
+            candidate: estimate(low, high),
+            placebo: estimate(-0.002, 0.002),
+        };
+        let comparison = Comparison {
+            seed: 1,
+            rounds: 20,
+            max_rounds: 20,
+            hyperfine: "1".to_owned(),
+            cases: Vec::new(),
+            means: vec![mean],
+        };
+        gate(gate_percent, require_clear, &comparison).err().map(|error| exit_code(&error))
+    }
+
+    #[test]
+    fn a_proven_loss_fails_the_gate_and_an_open_verdict_only_when_asked() {
+        let (slower, open, faster) = ((0.04, 0.06), (-0.03, 0.04), (-0.2, -0.1));
+        assert_eq!(code(Some(2.0), false, slower), Some(Fault::Regression.code()));
+        assert_eq!(code(Some(10.0), false, slower), None);
+        assert_eq!(code(None, true, slower), None);
+        assert_eq!(code(Some(2.0), false, open), None);
+        assert_eq!(code(Some(2.0), true, open), Some(Fault::Inconclusive.code()));
+        assert_eq!(code(Some(2.0), true, faster), None);
+    }
 }

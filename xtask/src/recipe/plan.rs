@@ -97,7 +97,7 @@ impl Plan {
         let rounds = options.rounds.unwrap_or(if quick { 8 } else { 20 });
         Ok(Self {
             goal,
-            root: common.workspace.clone().unwrap_or_else(|| own_root().to_owned()),
+            root: common.root(),
             out_dir: common.out_dir.clone().unwrap_or_else(|| default_dir.into()),
             rounds,
             max_rounds: options.max_rounds.unwrap_or(rounds).max(rounds),

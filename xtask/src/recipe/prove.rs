@@ -5,10 +5,9 @@ use anyhow::Result;
 
 use crate::cargo::{self, Bins};
 use crate::cli;
-use crate::ctx::Ctx;
 use crate::flags::Flavour;
 use crate::lock::Lock;
-use crate::recipe::plan::{own_root, selection, with_companions};
+use crate::recipe::plan::{selection, with_companions};
 use crate::recipe::{install, pgo};
 use crate::report;
 use crate::toolchain::Compiler;
@@ -21,9 +20,7 @@ const LINES: u64 = 20_000;
 
 /// Compares what the programs do; a difference is exit code 7.
 pub(crate) fn prove(common: &cli::Common) -> Result<()> {
-    let root = common.workspace.clone().unwrap_or_else(|| own_root().to_owned());
-    let out_dir = common.out_dir.clone().unwrap_or_else(|| "target/pgo".into());
-    let ctx = Ctx::new(&root, &out_dir, common.verbose, None)?;
+    let ctx = common.ctx()?;
     let _lock = Lock::take(&ctx.out_dir)?;
     let built = install::recorded(&ctx, &common.tools)?;
     let optimised =

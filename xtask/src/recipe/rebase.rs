@@ -18,16 +18,22 @@ use crate::{digest, report};
 
 /// Rebases the profiles of the named tools.
 pub(crate) fn pgo_rebase(options: &cli::Rebase) -> Result<()> {
-    let Some(scope) = Scope::new(&options.common)? else { return Ok(()) };
+    let Some(scope) = Scope::new(&options.common, options.from_target.as_deref())? else {
+        return Ok(());
+    };
     let result = rebase(&scope, options.max_lost.0);
     report::print_stages(&scope.ctx);
     result
 }
 
 fn rebase(scope: &Scope, max_lost: f64) -> Result<()> {
-    let stored = scope.open()?;
-    for stored in &stored {
+    let mut stored = scope.open()?;
+    for stored in &mut stored {
         let tool = &stored.profile.tool;
+        if scope.from_target.is_some() {
+            // That it is another is what was asked for; how much of it fits will be seen.
+            stored.manifest.identity.target.clone_from(&scope.identity.target);
+        }
         // Before the build, which takes long.
         if let Some(Difference::Deep(text)) = stored.manifest.identity.difference(&scope.identity) {
             let path = stored.path.display();
@@ -56,7 +62,7 @@ fn rename(scope: &Scope, examined: &Examined, max_lost: f64) -> Result<Option<(S
     let tool = &fit.tool;
     let same_bytes = stored.manifest.source.same_bytes(&scope.source);
     let exact = matching.fates.iter().all(|fate| *fate == Fate::Exact);
-    if difference.is_none() && same_bytes && exact {
+    if difference.is_none() && same_bytes && exact && scope.from_target.is_none() {
         eprintln!("   {tool}: the profile belongs to exactly these sources; nothing to do");
         return Ok(None);
     }
@@ -112,6 +118,7 @@ fn write_text(
     // What was trained is what matters, over however many renamings.
     let first = old.rebased_from.clone().unwrap_or_else(|| Rebased {
         profile_sha256: old.profile_sha256.clone(),
+        target: scope.from_target.clone(),
         source: old.source.clone(),
         cargo_profile: old.identity.cargo_profile.clone(),
         settings: old.identity.settings.clone(),

@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use crate::cli;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
-use crate::profile::manifest::Manifest;
 use crate::profile::store;
 use crate::recipe::own_root;
 use crate::ship::targets::{Job, Target, Targets, Tools};
@@ -73,22 +72,13 @@ pub(crate) fn tools(root: &Path, target: &Target) -> Result<Vec<String>> {
 
 fn profile_fault(dir: &Path, target: &Target, tool: &str, compiler: &Compiler) -> Option<String> {
     let source = target.from.as_deref().unwrap_or(&target.triple);
-    let redo = format!("cargo xtask pgo-generate {tool} --target {source}");
-    let (profile, manifest) = store::paths(dir, source, tool);
-    let place = profile.strip_prefix(own_root()).unwrap_or(&profile).display();
-    if !profile.is_file() {
-        return Some(format!("{place} is missing; make it with: {redo}"));
-    }
-    let read = || Manifest::parse(&std::fs::read(&manifest).map_err(|error| error.to_string())?);
-    let made_by = match read() {
-        Ok(manifest) => manifest.identity.compiler,
-        Err(error) => {
-            return Some(format!("{place}: its manifest: {error}; make it anew with: {redo}"));
-        }
+    let made_by = match store::read(dir, source, tool) {
+        Ok((_facts, manifest)) => manifest.identity.compiler,
+        Err(error) => return Some(format!("{error:#} --target {source}")),
     };
     (made_by.release != compiler.release || made_by.commit != compiler.commit).then(|| {
         format!(
-            "{place} was made by rustc {}, this is {}; make it anew with: {redo}",
+            "{tool} for {source} was trained with rustc {}, this is {}; make it anew with: cargo xtask pgo-generate {tool} --target {source}",
             made_by.release, compiler.release
         )
     })
@@ -261,12 +251,12 @@ mod tests {
         };
         let fault = profile_fault(dir.path(), target, "dcat", &compiler).unwrap();
         let mend = "cargo xtask pgo-generate dcat --target x86_64-unknown-linux-gnu";
-        assert!(fault.contains("is missing") && fault.ends_with(mend), "{fault}");
+        assert!(fault.contains("no profile") && fault.ends_with(mend), "{fault}");
         let (profile, manifest) = store::paths(dir.path(), &target.triple, "dcat");
         atomic::write(&profile, b"x").unwrap();
         atomic::write(&manifest, b"{}").unwrap();
         let fault = profile_fault(dir.path(), target, "dcat", &compiler).unwrap();
-        assert!(fault.contains("its manifest"), "{fault}");
+        assert!(fault.contains("dcat.manifest.json: missing field"), "{fault}");
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn same_programs(first: &Bins, second: &Bins, copy: &Path) -> Result<()> {
 }
 
 /// Copies a workspace without its outputs and its history.
-fn copy_sources(from: &Path, to: &Path, out_dir: &Path) -> Result<()> {
+pub(crate) fn copy_sources(from: &Path, to: &Path, out_dir: &Path) -> Result<()> {
     let entries = walkdir::WalkDir::new(from).into_iter().filter_entry(|entry| {
         let skipped = ["target", ".git"].iter().any(|skip| entry.file_name() == *skip);
         !(skipped && entry.depth() == 1) && entry.path() != out_dir

@@ -27,8 +27,8 @@ struct Told {
 
 /// Runs the case and prints what it did as JSON; fails when the case's own rules are broken.
 pub(crate) fn run_case(options: &cli::RunCase) -> Result<()> {
-    let root = options.inputs.workspace.clone().unwrap_or_else(|| own_root().to_owned());
-    let ctx = Ctx::new(&root, &options.inputs.out_dir, false, None)?;
+    let root = options.inputs.workspace.as_deref().unwrap_or_else(|| own_root());
+    let ctx = Ctx::new(root, &options.inputs.out_dir, false, None)?;
     let corpus = options.inputs.corpus.as_deref();
     let wanted = [options.tool.clone()];
     let mut workloads = workload::load(&ctx.root, &wanted, corpus.is_some())?;

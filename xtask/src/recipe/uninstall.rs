@@ -8,10 +8,7 @@ use crate::ship::installed::{Fate, Installed};
 
 /// Removes the files of the list; a changed file is its owner's and stays.
 pub(crate) fn uninstall(options: &cli::Uninstall) -> Result<()> {
-    let prefix = match &options.prefix {
-        Some(prefix) => std::path::absolute(prefix)?,
-        None => install::cargo_home()?,
-    };
+    let prefix = install::prefix(options.prefix.as_deref())?;
     let installed = Installed::read(&prefix)?;
     installed.ensure_some()?;
     if options.dry_run {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::report::published::{Interval, gain};
+use crate::compare::statistics::Estimate;
 
 /// The files, in the folder of the report.
 const CHECK: &str = "check.json";
@@ -107,16 +107,15 @@ struct Row {
 #[derive(Deserialize)]
 struct Cell {
     measured_on: String,
-    time: Interval,
+    time: Estimate,
 }
 
 impl Matrix {
     fn transfer(self) -> Transfer {
         let names = self.rows.first().into_iter().flat_map(|row| &row.cells);
         let measured = names.map(|cell| cell.measured_on.clone()).collect();
-        let row = |row: Row| {
-            (row.trained_on, row.cells.iter().map(|cell| gain(cell.time.median)).collect())
-        };
+        let row =
+            |row: Row| (row.trained_on, row.cells.iter().map(|cell| cell.time.gains().0).collect());
         Transfer { measured, rows: self.rows.into_iter().map(row).collect(), why: self.why }
     }
 }

@@ -1,6 +1,6 @@
 //! What BOLT gained beyond the profile, and why its programs were kept or not: as values and tables.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::compare::rounds::Comparison;
 use crate::compare::statistics::Estimate;
@@ -9,7 +9,7 @@ use crate::report::table::Table;
 use crate::report::{gain, kib};
 
 /// What came of BOLT.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct BoltReport {
     /// What llvm-bolt calls its version; none when there was no usable one.
     pub(crate) version: Option<String>,
@@ -21,7 +21,7 @@ pub(crate) struct BoltReport {
 }
 
 /// What came of it for one tool.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct BoltTool {
     pub(crate) tool: String,
     pub(crate) kept: bool,

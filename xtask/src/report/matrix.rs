@@ -102,7 +102,7 @@ pub(crate) fn costs(matrix: &Matrix) -> Table {
 pub(crate) fn choices(matrix: &Matrix) -> Table {
     let mut table = Table::new(&["tool", "own profile beyond the family's [95 %]", "verdict"]);
     for choice in &matrix.own_beside_family {
-        let verdict = format!("{:?}", choice.verdict).to_lowercase();
+        let verdict = choice.verdict.name().to_owned();
         table.row([choice.tool.clone(), gain(&choice.time), verdict]);
     }
     table

@@ -6,7 +6,6 @@ pub(crate) mod machine;
 pub(crate) mod markdown;
 pub(crate) mod matrix;
 pub(crate) mod page;
-pub(crate) mod published;
 #[cfg(test)]
 mod schema;
 pub(crate) mod table;
@@ -17,7 +16,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::atomic;
 use crate::cargo::Bins;
@@ -30,7 +29,6 @@ use crate::profile::merge::{Profile, Profiles};
 use crate::report::beside::Beside;
 use crate::report::bolt::BoltReport;
 use crate::report::machine::Machine;
-use crate::report::published::Published;
 use crate::report::table::Table;
 use crate::toolchain::Compiler;
 
@@ -40,7 +38,7 @@ const SCHEMA: u32 = 3;
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 /// Everything a run found out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) schema: u32,
     pub(crate) command: String,
@@ -52,20 +50,26 @@ pub(crate) struct Report {
     pub(crate) corpus: bool,
     pub(crate) cargo_profile: String,
     /// "family" or "per tool".
-    pub(crate) profile_use: &'static str,
+    pub(crate) profile_use: String,
     pub(crate) profiles: Vec<ProfileRow>,
     pub(crate) comparison: Comparison,
     /// Instructions, when they were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) counts: Option<Counts>,
     /// What came of BOLT, when it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bolt: Option<BoltReport>,
     pub(crate) stages: Vec<StageTime>,
 }
 
+/// What is read of a report before the rest of it.
+#[derive(Deserialize)]
+struct Schema {
+    schema: u32,
+}
+
 /// One tool's profile and programs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ProfileRow {
     pub(crate) tool: String,
     pub(crate) functions: usize,
@@ -132,13 +136,17 @@ pub(crate) fn publish(ctx: &Ctx, report: &Report) -> Result<()> {
 
 /// Appends Markdown to GitHub's summary of the step, when there is one.
 pub(crate) fn summarise(markdown: &str) -> Result<()> {
-    let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else {
+    append_to(STEP_SUMMARY, markdown)
+}
+
+/// Appends to the file that the variable names, when there is one: so GitHub is told.
+pub(crate) fn append_to(variable: &str, text: &str) -> Result<()> {
+    let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()) else {
         return Ok(());
     };
-    let append = || std::fs::File::options().append(true).create(true).open(&path);
-    append()
-        .and_then(|mut file| file.write_all(markdown.as_bytes()))
-        .with_context(|| format!("cannot write the summary {}", path.display()))
+    let file = std::fs::File::options().append(true).create(true).open(&path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {}, which {variable} names", path.display()))
 }
 
 /// Makes the page beside a `report.json`, of it and of what other commands left beside it.
@@ -147,15 +155,15 @@ pub(crate) fn write_page(json: &Path) -> Result<PathBuf> {
         refuse(Fault::Usage, format!("{}: {text}; make one with: cargo xtask pgo", json.display()))
     };
     let bytes = std::fs::read(json).map_err(|error| bad(error.to_string()))?;
-    let published: Published =
+    let Schema { schema } =
         serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
-    if published.schema != SCHEMA {
-        let text = format!("its schema is {}, this xtask reads {SCHEMA}", published.schema);
-        return Err(bad(text));
+    if schema != SCHEMA {
+        return Err(bad(format!("its schema is {schema}, this xtask reads {SCHEMA}")));
     }
+    let report: Report = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
     let beside = Beside::read(json.parent().unwrap_or(Path::new("")));
     let path = json.with_extension("html");
-    atomic::write(&path, page::render(&published, &beside).as_bytes())?;
+    atomic::write(&path, page::render(&report, &beside).as_bytes())?;
     Ok(path)
 }
 
@@ -171,7 +179,7 @@ pub(crate) fn print_stages(ctx: &Ctx) {
 pub(crate) fn stage_table(stages: &[StageTime]) -> Table {
     let mut table = Table::new(&["stage", "time", "outcome"]);
     for stage in stages {
-        table.row([stage.name.clone(), seconds(stage.seconds), stage.outcome.to_owned()]);
+        table.row([stage.name.clone(), seconds(stage.seconds), stage.outcome.clone()]);
     }
     let sum = stages.iter().map(|stage| stage.seconds).sum();
     table.row(["total".to_owned(), seconds(sum), String::new()]);
@@ -224,7 +232,7 @@ pub(crate) fn cases_table(comparison: &Comparison) -> Table {
             gain(&case.candidate),
             gain(&case.placebo),
             format!("{:.3}", case.p_of_all),
-            format!("{:?}", case.verdict).to_lowercase(),
+            case.verdict.name().to_owned(),
         ]);
     }
     table
@@ -287,7 +295,7 @@ pub(crate) fn means_table(comparison: &Comparison) -> Table {
 
 /// Percent of time saved with its interval: positive is faster.
 pub(crate) fn gain(estimate: &Estimate) -> String {
-    let (gain, low, high) = estimate.gain_percent();
+    let (gain, low, high) = estimate.gains();
     format!("{gain:+.1} % [{low:+.1}, {high:+.1}]")
 }
 

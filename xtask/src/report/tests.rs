@@ -40,7 +40,7 @@ fn report() -> Report {
     let case = CaseResult {
         tool: "dgrep".to_owned(),
         case: "eval-<class>".to_owned(),
-        measure: "wall",
+        measure: "wall".to_owned(),
         baseline_s: 0.25,
         candidate,
         placebo,
@@ -69,7 +69,7 @@ fn report() -> Report {
         iterations: 1,
         corpus: false,
         cargo_profile: "dist".to_owned(),
-        profile_use: "family",
+        profile_use: "family".to_owned(),
         profiles: vec![ProfileRow {
             tool: "dgrep".to_owned(),
             functions: 10,
@@ -91,7 +91,11 @@ fn report() -> Report {
         },
         counts: None,
         bolt: None,
-        stages: vec![StageTime { name: "train".to_owned(), seconds: 1.5, outcome: "ok" }],
+        stages: vec![StageTime {
+            name: "train".to_owned(),
+            seconds: 1.5,
+            outcome: "ok".to_owned(),
+        }],
     }
 }
 

@@ -13,13 +13,9 @@ pub(crate) struct Page {
 
 /// The files of one program.
 pub(crate) fn of(program: &str, version: &str, help: &Help) -> Vec<Page> {
-    let section = if help.usage.contains("[FILE]") || program != "dserver" { 1 } else { 8 };
     let page = |path: String, text| Page { path, text };
     vec![
-        page(
-            format!("share/man/man{section}/{program}.{section}"),
-            man(program, section, version, help),
-        ),
+        page(format!("share/man/man1/{program}.1"), man(program, version, help)),
         page(format!("share/bash-completion/completions/{program}"), bash(program, help)),
         page(format!("share/zsh/site-functions/_{program}"), zsh(program, help)),
         page(format!("share/fish/vendor_completions.d/{program}.fish"), fish(program, help)),
@@ -27,11 +23,11 @@ pub(crate) fn of(program: &str, version: &str, help: &Help) -> Vec<Page> {
 }
 
 /// The page for `man`, in roff.
-fn man(program: &str, section: u8, version: &str, help: &Help) -> String {
+fn man(program: &str, version: &str, help: &Help) -> String {
     let name = program.to_uppercase();
     // Writing to a String cannot fail, here and below.
     let mut text = format!(
-        ".TH {name} {section} \"\" \"{program} {version}\"\n.SH NAME\n{program} \\- {}\n.SH SYNOPSIS\n.B {}\n.SH OPTIONS\n",
+        ".TH {name} 1 \"\" \"{program} {version}\"\n.SH NAME\n{program} \\- {}\n.SH SYNOPSIS\n.B {}\n.SH OPTIONS\n",
         roff(&help.about),
         roff(&help.usage)
     );

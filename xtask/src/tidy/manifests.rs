@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
 
+use crate::cargo::{Metadata, Package};
 use crate::tidy::Offences;
 
 /// Who may import whom among our crates: imports go down. A crate that is not listed is an
@@ -102,26 +102,6 @@ const OWNERS: [(&str, &[&str]); 27] = [
     ("tokio", &["dtail-ssh", "dtail-client", "dtail-server"]),
 ];
 
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    version: String,
-    manifest_path: String,
-    dependencies: Vec<Dependency>,
-}
-
-#[derive(Deserialize)]
-struct Dependency {
-    name: String,
-    path: Option<String>,
-    kind: Option<String>,
-}
-
 /// Checks every manifest of the workspace.
 pub(crate) fn check(root: &Path, offences: &mut Offences) -> Result<()> {
     let output = std::process::Command::new("cargo")
@@ -134,10 +114,10 @@ pub(crate) fn check(root: &Path, offences: &mut Offences) -> Result<()> {
         "cargo metadata: {}",
         String::from_utf8_lossy(&output.stderr).trim()
     );
-    let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
+    let metadata = Metadata::parse(&String::from_utf8_lossy(&output.stdout))?;
     check_imports(&metadata, offences);
     for package in &metadata.packages {
-        let path = Path::new(&package.manifest_path);
+        let path = package.manifest_path.as_path();
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
         let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
@@ -160,7 +140,7 @@ fn check_imports(metadata: &Metadata, offences: &mut Offences) {
             continue;
         };
         for dependency in &package.dependencies {
-            let dev = dependency.kind.as_deref() == Some("dev");
+            let dev = dependency.is_dev();
             let import = dependency.name.as_str();
             let ours = dependency.path.is_some();
             if ours && !allowed.contains(&import) && !(dev && import == "dtail-testkit") {
@@ -206,17 +186,15 @@ mod tests {
     use expect_test::{Expect, expect};
 
     fn package(name: &str, imports: &[(&str, bool, &str)]) -> Package {
-        let dependency = |&(name, ours, kind): &(&str, bool, &str)| Dependency {
-            name: name.to_owned(),
-            path: ours.then(String::new),
-            kind: (!kind.is_empty()).then(|| kind.to_owned()),
+        let dependency = |&(name, ours, kind): &(&str, bool, &str)| {
+            let (path, kind) = (ours.then_some(""), Some(kind).filter(|kind| !kind.is_empty()));
+            serde_json::json!({"name": name, "path": path, "kind": kind})
         };
-        Package {
-            name: name.to_owned(),
-            version: "0.1.0".to_owned(),
-            manifest_path: String::new(),
-            dependencies: imports.iter().map(dependency).collect(),
-        }
+        let dependencies: Vec<_> = imports.iter().map(dependency).collect();
+        let package = serde_json::json!({
+            "name": name, "version": "0.1.0", "manifest_path": "", "dependencies": dependencies
+        });
+        serde_json::from_value(package).unwrap()
     }
 
     #[track_caller]

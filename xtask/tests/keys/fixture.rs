@@ -240,6 +240,14 @@ impl Fixture {
         }
     }
 
+    /// Whether the compiler of the workspace has the standard library of `target`.
+    pub(crate) fn can_build(&self, target: &str) -> bool {
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--print", "target-libdir", "--target", target]).current_dir(&self.root);
+        let output = rustc.output().unwrap();
+        Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()
+    }
+
     /// What `build-pgo` made.
     pub(crate) fn program(&self, tool: &str) -> PathBuf {
         self.root.join("target/pgo/build/optimised").join(target()).join("dist").join(tool)

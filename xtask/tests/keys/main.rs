@@ -60,6 +60,27 @@ fn instructions(program: &Path) -> Option<u64> {
 }
 
 #[test]
+fn a_target_takes_the_profiles_of_another() {
+    let musl = "x86_64-unknown-linux-musl";
+    let (fixture, profiles) = Fixture::new("target", &Sources::trained());
+    if target() == musl || !fixture.can_build(musl) {
+        eprintln!("SKIPPED: no second target; rustup target add {musl}");
+        return;
+    }
+    let said = fixture.run(&["build-pgo", "alpha", "--target", musl], &profiles).expect(6);
+    assert_says(&said, "no profile");
+    let words = ["pgo-rebase", "alpha", "--target", musl, "--from-target", target()];
+    fixture.run(&words, &profiles).expect(0);
+    let manifest = json(&profiles.join(musl).join("alpha.manifest.json"));
+    assert_eq!(manifest["identity"]["target"], musl);
+    assert_eq!(manifest["rebased_from"]["target"], target());
+    // Nearly all of it: how the two libraries of C start and end a program differs.
+    assert!(manifest["rebased_from"]["kept"].as_f64().unwrap() > 0.95, "{manifest}");
+    fixture.run(&["pgo-check", "alpha", "--target", musl], &profiles).expect(0);
+    fixture.run(&["build-pgo", "alpha", "--target", musl], &profiles).expect(0);
+}
+
+#[test]
 fn a_new_version_costs_no_training() {
     let bumped = Sources { version: "0.2.0", ..Sources::trained() };
     let (fixture, profiles) = Fixture::new("version", &bumped);

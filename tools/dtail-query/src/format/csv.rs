@@ -20,10 +20,6 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(super) struct CsvReader {
     /// Where each column goes, if it is needed.
     columns: Vec<Option<Slot>>,
-    /// The columns that are needed: how many are between it and the one before, and where it goes.
-    needed: Vec<(usize, Slot)>,
-    /// Columns behind the last one that is needed.
-    rest: usize,
     /// Nobody else puts values into slots.
     is_alone: bool,
     /// Each line replaces what the line before has put into slots.
@@ -36,8 +32,7 @@ pub(super) struct CsvReader {
 impl CsvReader {
     pub(super) fn new(strict: bool, fields: &Fields) -> CsvReader {
         let is_alone = !fields.are_set && fields.slot(b"$line").is_none();
-        let (columns, needed) = (Vec::new(), Vec::new());
-        CsvReader { columns, needed, rest: 0, is_alone, replaces: false, has_header: false, strict }
+        CsvReader { columns: Vec::new(), is_alone, replaces: false, has_header: false, strict }
     }
 
     pub(super) fn has_header(&self) -> bool {
@@ -62,59 +57,30 @@ impl CsvReader {
         }
         let mut start = 0;
         let mut quick = marks.clone();
-        for (index, &(between, slot)) in self.needed.iter().enumerate() {
-            for _ in 0..between {
-                let (at, mark) = quick.next(MARKS);
-                if mark != b',' {
-                    *marks = quick;
-                    return self.end_early(index, (at, mark), marks, fields);
-                }
-                start = at + 1;
-            }
-            let (at, mark) = quick.next(MARKS);
-            match mark {
-                b',' => fields.put(slot, Span::Line(start, at)),
-                b'\n' => {
-                    *marks = quick;
-                    fields.put(slot, Span::Line(start, without_return(marks.rest(), at)));
-                    return self.end_early(index + 1, (at, mark), marks, fields);
-                }
-                _ => {
-                    *marks = quick;
-                    return self.end_early(index, (at, mark), marks, fields);
-                }
-            }
-            start = at + 1;
-        }
-        // As many ends as there are columns left, at most.
-        for _ in 0..self.rest {
+        let mut columns = self.columns.iter();
+        let (last, at, mark) = loop {
+            let Some(column) = columns.next() else {
+                *marks = quick;
+                return (marks.newline(MARKS), Outcome::Misfit(Misfit::ManyColumns));
+            };
             let (at, mark) = quick.next(MARKS);
             if mark != b',' {
-                *marks = quick;
-                return self.end_early(self.needed.len(), (at, mark), marks, fields);
+                break (*column, at, mark);
             }
-        }
+            if let Some(slot) = *column {
+                fields.put(slot, Span::Line(start, at));
+            }
+            start = at + 1;
+        };
         *marks = quick;
-        (marks.newline(MARKS), Outcome::Misfit(Misfit::ManyColumns))
-    }
-
-    /// A line of which only the first fields that are needed were found before this mark, which is
-    /// no comma.
-    #[inline]
-    fn end_early(
-        &self,
-        found: usize,
-        (at, mark): (usize, u8),
-        marks: &mut Marks<'_>,
-        fields: &mut Fields,
-    ) -> (usize, Outcome) {
         if mark != b'\n' {
             return self.end_quoted(marks, fields);
         }
+        if let Some(slot) = last {
+            fields.put(slot, Span::Line(start, without_return(marks.rest(), at)));
+        }
         if self.replaces {
-            for &(_, slot) in self.needed.get(found..).unwrap_or_default() {
-                fields.put_initial(slot);
-            }
+            columns.flatten().for_each(|slot| fields.put_initial(*slot));
         }
         let is_empty = at == 0 || at == 1 && marks.rest()[0] == b'\r';
         (at, if is_empty { Outcome::Nothing } else { Outcome::Record })
@@ -195,20 +161,9 @@ impl CsvReader {
             }
         }
         self.has_header = true;
-        self.needed.clear();
-        self.rest = 0;
-        for column in &self.columns {
-            match column {
-                Some(slot) => {
-                    self.needed.push((self.rest, *slot));
-                    self.rest = 0;
-                }
-                None => self.rest += 1,
-            }
-        }
         // Of two columns of one name, a line may have the first only.
-        let slots: HashSet<Slot> = self.needed.iter().map(|(_, slot)| *slot).collect();
-        self.replaces = self.is_alone && slots.len() == self.needed.len();
+        let slots: HashSet<Slot> = self.columns.iter().flatten().copied().collect();
+        self.replaces = self.is_alone && slots.len() == self.columns.iter().flatten().count();
         // What lines of the source before had is not there any more.
         fields.begin_line();
         Outcome::Nothing

@@ -1,8 +1,9 @@
 //! Long sequences that grow without being moved: with ten million groups, a copy for each doubling
 //! would need the memory twice. Never knows what it keeps.
 
-use std::collections::HashMap;
 use std::ops::{Index, IndexMut, Range};
+
+use hashbrown::HashMap;
 
 use crate::memory::heap_of;
 
@@ -63,6 +64,20 @@ impl<T> Blocks<T> {
             changes.for_each(|(index, by)| change(&mut block[index], by));
         } else {
             changes.for_each(|(index, by)| change(&mut self[index], by));
+        }
+    }
+
+    /// The same until a change is refused, which is given back.
+    #[inline]
+    pub(super) fn try_change<X: Copy>(
+        &mut self,
+        mut changes: impl Iterator<Item = (usize, X)>,
+        mut change: impl FnMut(&mut T, usize, X) -> bool,
+    ) -> Option<(usize, X)> {
+        if let [block] = &mut self.blocks[..] {
+            changes.find(|&(index, by)| !change(&mut block[index], index, by))
+        } else {
+            changes.find(|&(index, by)| !change(&mut self[index], index, by))
         }
     }
 

@@ -103,34 +103,22 @@ impl Column {
         // What is asked here is not asked again for each line.
         match self {
             Column::Sums(sums) => {
-                for (group, number) in lines {
-                    if !add(&mut sums[group], number, strict) {
-                        return Some((group, number));
-                    }
-                }
+                return sums.try_change(lines, |sum, _, number| add(sum, number, strict));
             }
             Column::Averages(sums, terms) => {
-                for (group, number) in lines {
-                    if !add(&mut sums[group], number, strict) {
-                        return Some((group, number));
+                return sums.try_change(lines, |sum, group, number| {
+                    let is_added = add(sum, number, strict);
+                    if is_added {
+                        terms.add_one(group);
                     }
-                    terms.add_one(group);
-                }
+                    is_added
+                });
             }
             Column::Extremes(wanted, extremes) if *wanted == Ordering::Less => {
                 extremes.change(lines, |it, number| reach(it, number, Ordering::Less));
             }
             Column::Extremes(_, extremes) => {
                 extremes.change(lines, |it, number| reach(it, number, Ordering::Greater));
-            }
-            Column::Cells(Aggregation::Avg, cells, heap) => {
-                for (group, number) in lines {
-                    // The kind is known here.
-                    let cell = &mut cells[group];
-                    if matches!(cell, Cell::Avg { .. }) {
-                        *heap += cell.add_number(number, strict);
-                    }
-                }
             }
             Column::Cells(_, cells, heap) => {
                 for (group, number) in lines {
@@ -340,6 +328,14 @@ fn known(extreme: f64) -> Option<f64> {
 
 #[inline]
 fn reach(reached: &mut f64, number: f64, wanted: Ordering) {
+    // Most numbers are no extreme. What is no number is neither less nor greater.
+    let is_none = if wanted == Ordering::Less { number > *reached } else { number < *reached };
+    if !is_none {
+        reach_anything(reached, number, wanted);
+    }
+}
+
+fn reach_anything(reached: &mut f64, number: f64, wanted: Ordering) {
     let reached_now = extreme(known(*reached), number, wanted);
     // What stands for nothing can only come from a broken host.
     *reached = if reached_now.is_nan() { f64::NAN } else { reached_now };

@@ -6,13 +6,18 @@ use std::ops::Range;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::blocks::{BLOCK, Blocks};
+use super::recent::{Recent, ShortKey};
 use crate::{memory::heap_of, same::same};
+
+/// With more groups the guesses would rarely be right.
+const FEW: usize = 4096;
 
 /// All keys and where each is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Keys {
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    recent: Recent,
     places: Blocks<Place>,
     /// Those of a block of places, one after the other.
     texts: Vec<Vec<u8>>,
@@ -79,8 +84,24 @@ impl Keys {
     /// The group of a key, and whether it is a new one, which then is the last.
     #[inline]
     pub(super) fn find_or_insert(&mut self, key: &[u8]) -> (usize, bool) {
+        match ShortKey::of(key).and_then(|short| self.recent.group(short)) {
+            Some(group) => (group, false),
+            None => self.look_up(key),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, key: &[u8]) -> (usize, bool) {
         let hash = self.hash(key);
-        self.find_or_insert_hashed(key, hash)
+        let (group, is_new) = self.find_or_insert_hashed(key, hash);
+        // Many keys come once and never again.
+        if !is_new
+            && self.places.len() <= FEW
+            && let Some(short) = ShortKey::of(key)
+        {
+            self.recent.keep(short, group);
+        }
+        (group, is_new)
     }
 
     #[inline]
@@ -137,6 +158,7 @@ impl Keys {
     /// Goes on as nothing but a list, to be given back from its end.
     pub(super) fn forget_index(&mut self) {
         self.index = HashTable::new();
+        self.recent.forget_all();
     }
 
     /// Which groups are in the last block.
@@ -175,6 +197,7 @@ impl Keys {
     /// Bytes held.
     pub(super) fn memory(&self) -> usize {
         self.index.allocation_size()
+            + self.recent.memory()
             + self.places.memory()
             + self.full
             + heap_of(self.texts.last().map_or(0, Vec::capacity))

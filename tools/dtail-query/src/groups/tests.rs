@@ -216,6 +216,10 @@ fn many_groups_are_the_same_however_they_were_split() {
         String::from_utf8_lossy(text).lines().skip(1).take(5).map(str::to_owned).collect()
     };
     assert_eq!(rows(&few), rows(&all));
+    // Whoever aligns nothing gets the same rows without them.
+    let mut unmeasured = Vec::new();
+    whole.unmeasured_table(&limited).write_csv(true, &mut unmeasured).unwrap();
+    assert_eq!(String::from_utf8_lossy(&unmeasured), fixture::csv(&whole, &limited));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The forest plot: the gain of every case and of every tool, each beside its placebo.
 
+use crate::compare::rounds::{CaseResult, Comparison};
+use crate::compare::statistics::{Estimate, Verdict};
 use crate::report::page::svg::{Anchor, Scale, Svg};
-use crate::report::published::{Case, Comparison, Interval, signed};
+use crate::report::page::{signed, told};
 
 const WIDTH: f64 = 1040.0;
 /// Names stand left of the plot and figures right of it.
@@ -30,7 +32,7 @@ pub(crate) fn forest(comparison: &Comparison) -> String {
         svg.line("rule", (0.0, y), (WIDTH, y));
         let middle = y + MEAN_ROW / 2.0 + 1.0;
         let title =
-            format!("{}: {} (placebo {})", mean.name, mean.candidate.text(), mean.placebo.text());
+            format!("{}: {} (placebo {})", mean.name, told(&mean.candidate), told(&mean.placebo));
         svg.open(&format!("mean {}", tone(&mean.candidate)), &title);
         svg.text("name", (0.0, middle + 5.0), Anchor::Start, &mean.name);
         interval(&mut svg, &scale, &mean.placebo, middle + 7.0, "placebo");
@@ -49,35 +51,35 @@ pub(crate) fn forest(comparison: &Comparison) -> String {
 
 /// One case: its name, the placebo below the gain, a point by which verdicts are told apart without
 /// colours, and the figures.
-fn row(svg: &mut Svg, scale: &Scale, case: &Case, y: f64) {
+fn row(svg: &mut Svg, scale: &Scale, case: &CaseResult, y: f64) {
     let title = format!(
         "{} {}: {} after {} rounds, placebo {}, p = {:.3}, {}",
         case.tool,
         case.case,
-        case.candidate.text(),
+        told(&case.candidate),
         case.rounds,
-        case.placebo.text(),
+        told(&case.placebo),
         case.p_of_all,
-        case.verdict
+        case.verdict.name()
     );
-    svg.open(&format!("case {}", case.verdict), &title);
+    svg.open(&format!("case {}", case.verdict.name()), &title);
     svg.text("name", (14.0, y + 4.0), Anchor::Start, &case.case);
     interval(svg, scale, &case.placebo, y + 5.0, "placebo");
     interval(svg, scale, &case.candidate, y - 1.0, "gain");
     let place = (scale.place(case.candidate.gains().0), y - 1.0);
-    match case.verdict.as_str() {
-        "faster" | "slower" => svg.circle("point", place, 4.5),
-        "equivalent" => {
+    match case.verdict {
+        Verdict::Faster | Verdict::Slower => svg.circle("point", place, 4.5),
+        Verdict::Equivalent => {
             svg.rect("point", (place.0 - 4.0, place.1 - 4.0), (8.0, 8.0));
         }
-        _ => svg.circle("point hollow", place, 4.0),
+        Verdict::Inconclusive => svg.circle("point hollow", place, 4.0),
     }
     figures(svg, &case.candidate, y + 4.0);
     svg.close();
 }
 
 /// The line from low to high, with an arrow where it leaves the plot.
-fn interval(svg: &mut Svg, scale: &Scale, interval: &Interval, y: f64, class: &str) {
+fn interval(svg: &mut Svg, scale: &Scale, interval: &Estimate, y: f64, class: &str) {
     let (_, low, high) = interval.gains();
     svg.line(class, (scale.place(low), y), (scale.place(high), y));
     for end in [low, high] {
@@ -87,7 +89,7 @@ fn interval(svg: &mut Svg, scale: &Scale, interval: &Interval, y: f64, class: &s
     }
 }
 
-fn figures(svg: &mut Svg, interval: &Interval, y: f64) {
+fn figures(svg: &mut Svg, interval: &Estimate, y: f64) {
     let (median, low, high) = interval.gains();
     svg.text("figure", (RIGHT + 76.0, y), Anchor::End, &format!("{} %", signed(median)));
     let ends = format!("{} to {}", signed(low), signed(high));
@@ -123,7 +125,7 @@ fn range(comparison: &Comparison) -> (f64, f64) {
 }
 
 /// The colour of a mean, which has no verdict of its own.
-pub(crate) fn tone(interval: &Interval) -> &'static str {
+pub(crate) fn tone(interval: &Estimate) -> &'static str {
     let (_, low, high) = interval.gains();
     if low > 0.0 {
         "faster"

@@ -7,14 +7,16 @@ mod svg;
 
 use std::fmt::Write as _;
 
+use crate::compare::rounds::{CaseResult, Mean};
+use crate::compare::statistics::{Estimate, Verdict};
+use crate::report::Report;
 use crate::report::beside::Beside;
 use crate::report::page::svg::escaped;
-use crate::report::published::{Case, Mean, Published, signed};
 
 const STYLE: &str = include_str!("style.css");
 
 /// Renders the whole page.
-pub(crate) fn render(report: &Published, beside: &Beside) -> String {
+pub(crate) fn render(report: &Report, beside: &Beside) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail, here and below.
     let _infallible = write!(
@@ -89,7 +91,7 @@ fn wide(body: &str) -> String {
 }
 
 /// The sentence that says it all.
-fn headline(report: &Published) -> String {
+fn headline(report: &Report) -> String {
     let Some(mean) = report.comparison.means.last() else {
         return "nothing was compared".to_owned();
     };
@@ -103,9 +105,9 @@ fn headline(report: &Published) -> String {
     format!("{:.1} % {word} [{low:.1}, {high:.1}]", gain.abs())
 }
 
-fn head(text: &mut String, report: &Published) {
+fn head(text: &mut String, report: &Report) {
     let commit = report.commit.as_deref().map_or("an unknown commit", |it| &it[..it.len().min(9)]);
-    let count = |verdict: &str| {
+    let count = |verdict: Verdict| {
         report.comparison.cases.iter().filter(|case| case.verdict == verdict).count()
     };
     let _infallible = write!(
@@ -118,10 +120,10 @@ fn head(text: &mut String, report: &Published) {
         escaped(commit),
         escaped(&headline(report)),
         report.comparison.cases.len(),
-        count("faster"),
-        count("slower"),
-        count("equivalent"),
-        count("inconclusive"),
+        count(Verdict::Faster),
+        count(Verdict::Slower),
+        count(Verdict::Equivalent),
+        count(Verdict::Inconclusive),
         escaped(&report.command),
     );
     text.push_str("<div class=\"tiles\">\n");
@@ -146,8 +148,8 @@ fn tile(text: &mut String, mean: &Mean) {
     );
 }
 
-fn facts(report: &Published) -> String {
-    let Published { machine, compiler, comparison, .. } = report;
+fn facts(report: &Report) -> String {
+    let Report { machine, compiler, comparison, .. } = report;
     let rounds = if comparison.max_rounds > comparison.rounds {
         format!("{}, up to {} where a case was not clear", comparison.rounds, comparison.max_rounds)
     } else {
@@ -192,7 +194,7 @@ fn facts(report: &Published) -> String {
     text + "</tbody></table></div>\n"
 }
 
-fn cases(cases: &[Case]) -> String {
+fn cases(cases: &[CaseResult]) -> String {
     let mut text = String::from(
         "<details>\n<summary>Table of all cases</summary>\n<div class=\"wide\"><table><thead><tr><th>tool</th><th>case</th>\
          <th class=\"n\">baseline</th><th class=\"n\">gain</th><th class=\"n\">interval</th>\
@@ -212,10 +214,26 @@ fn cases(cases: &[Case]) -> String {
             signed(gain),
             signed(low),
             signed(high),
-            case.placebo.text(),
+            told(&case.placebo),
             case.p_of_all,
-            verdict = escaped(&case.verdict),
+            verdict = case.verdict.name(),
         );
     }
     text + "</tbody></table></div>\n</details>\n"
+}
+
+/// A gain with its interval in words.
+fn told(estimate: &Estimate) -> String {
+    let (median, low, high) = estimate.gains();
+    format!("{} % [{}, {}]", signed(median), signed(low), signed(high))
+}
+
+/// A number with its sign, one decimal and a real minus; no sign for zero.
+fn signed(value: f64) -> String {
+    let text = format!("{:.1}", value.abs());
+    match (text.as_str(), value < 0.0) {
+        ("0.0", _) => text,
+        (_, true) => format!("\u{2212}{text}"),
+        (_, false) => format!("+{text}"),
+    }
 }

@@ -3,19 +3,25 @@
 
 use std::fmt::Write as _;
 
+use crate::compare::counts::Counts;
+use crate::compare::rounds::CaseResult;
+use crate::compare::statistics::gain;
+use crate::ctx::StageTime;
+use crate::report::ProfileRow;
 use crate::report::beside::{Lost, Transfer};
+use crate::report::bolt::BoltReport;
+use crate::report::page::signed;
 use crate::report::page::svg::{Anchor, Scale, Svg, escaped};
-use crate::report::published::{Bolt, Case, Counts, Sizes, Stage, gain, signed};
 
 /// The rounds of every case, in a grid: drift and outliers show that an interval cannot.
-pub(crate) fn rounds(cases: &[Case]) -> String {
+pub(crate) fn rounds(cases: &[CaseResult]) -> String {
     let mut text = String::from("<div class=\"multiples\">\n");
     for case in cases.iter().filter(|case| !case.ratios.is_empty()) {
         // Writing to a String cannot fail, here and below.
         let _infallible = write!(
             text,
             "<figure class=\"{}\"><figcaption><b>{}</b> {}</figcaption>\n{}</figure>\n",
-            escaped(&case.verdict),
+            case.verdict.name(),
             escaped(&case.tool),
             escaped(case.case.trim_start_matches("eval-")),
             scatter(case)
@@ -24,7 +30,7 @@ pub(crate) fn rounds(cases: &[Case]) -> String {
     text + "</div>\n"
 }
 
-fn scatter(case: &Case) -> String {
+fn scatter(case: &CaseResult) -> String {
     const SIZE: (f64, f64) = (240.0, 112.0);
     let gains: Vec<f64> = case.ratios.iter().map(|log| gain(*log)).collect();
     let placebo: Vec<f64> = case.placebo_ratios.iter().map(|log| gain(*log)).collect();
@@ -52,7 +58,7 @@ fn scatter(case: &Case) -> String {
 }
 
 /// Two bars for each tool.
-pub(crate) fn sizes(rows: &[Sizes]) -> String {
+pub(crate) fn sizes(rows: &[ProfileRow]) -> String {
     let largest = rows.iter().flat_map(|row| [row.baseline_bytes, row.pgo_bytes]).max();
     let height = rows.len() as f64 * 46.0 + 4.0;
     let mut svg = Svg::new(WIDTH, height, "Size of the programs, baseline and optimised");
@@ -75,7 +81,7 @@ pub(crate) fn sizes(rows: &[Sizes]) -> String {
 }
 
 /// How long each stage took.
-pub(crate) fn stages(stages: &[Stage]) -> String {
+pub(crate) fn stages(stages: &[StageTime]) -> String {
     let longest = stages.iter().map(|stage| stage.seconds).fold(0.0, f64::max);
     let height = stages.len() as f64 * 24.0 + 4.0;
     let mut svg = Svg::new(WIDTH, height, "Time of each stage");
@@ -143,22 +149,22 @@ pub(crate) fn counts(counts: &Counts) -> String {
          <th class=\"n\">PGO</th><th class=\"n\">baseline again</th></tr></thead><tbody>\n",
     );
     for case in &counts.cases {
-        let change = |count: u64| (count as f64 / case.baseline.max(1) as f64 - 1.0) * 100.0;
+        let change = |ratio: f64| signed((ratio - 1.0) * 100.0);
         let _infallible = writeln!(
             text,
             "<tr><td>{}</td><td>{}</td><td class=\"n\">{:.2} M</td><td class=\"n\">{} %</td><td class=\"n\">{} %</td></tr>",
             escaped(&case.tool),
             escaped(&case.case),
             case.baseline as f64 / 1e6,
-            signed(change(case.candidate)),
-            signed(change(case.placebo)),
+            change(case.ratio()),
+            change(case.placebo_ratio()),
         );
     }
     text + "</tbody></table></div>\n"
 }
 
 /// What came of BOLT, tool by tool.
-pub(crate) fn bolt(bolt: &Bolt) -> String {
+pub(crate) fn bolt(bolt: &BoltReport) -> String {
     let mut text = String::from("<table><tbody>\n");
     for tool in &bolt.tools {
         let kept = if tool.kept { "kept" } else { "left out" };
