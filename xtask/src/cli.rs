@@ -12,13 +12,16 @@ use crate::ctx::Ctx;
 use crate::recipe::own_root;
 
 pub(crate) use crate::cli::keys::{Check, Rebase, Share};
-pub(crate) use crate::cli::ship::{Ci, CiCommand, Dist, Gate, ReportPage, RunJob, Uninstall};
+pub(crate) use crate::cli::ship::{
+    Ci, CiCommand, Codegen, Dist, Gate, ReportPage, RunJob, Uninstall,
+};
 
 /// Builds, trains, proves and installs profile-guided binaries of this workspace.
 ///
 /// Exit codes: 0 ok · 1 a build or command failed · 2 usage · 3 toolchain unsuitable ·
 /// 4 training integrity · 5 profile quality · 6 stale profile · 7 optimised program differs, or a bar was missed ·
-/// 8 inconclusive (only with --require-clear) · 9 not reproducible · 10 this machine (disk, files) · 130 interrupted.
+/// 8 inconclusive (only with --require-clear) · 9 not reproducible · 10 this machine (disk, files) ·
+/// 11 documentation drifted · 130 interrupted.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, subcommand_required = true)]
 #[command(arg_required_else_help = true)]
@@ -60,6 +63,8 @@ pub(crate) enum Command {
     RunCase(RunCase),
     /// Check the rules of the house and report every offence
     Tidy,
+    /// Make the generated parts of docs/ anew: what programs and code say of themselves
+    Codegen(Codegen),
     /// Measure what a release promises, side by side with its peers
     #[command(subcommand)]
     Bench(Bench),

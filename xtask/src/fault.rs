@@ -24,11 +24,47 @@ pub(crate) enum Fault {
     Irreproducible,
     /// The machine: a full disk, an unreadable or unwritable file.
     Machine,
+    /// A page of the documentation is not what programs and code say.
+    Drift,
     /// SIGINT or SIGTERM ended the recipe.
     Interrupted,
 }
 
 impl Fault {
+    /// Every reason there is, by its number.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Usage,
+        Self::Toolchain,
+        Self::Training,
+        Self::Quality,
+        Self::Stale,
+        Self::Regression,
+        Self::Inconclusive,
+        Self::Irreproducible,
+        Self::Machine,
+        Self::Drift,
+        Self::Interrupted,
+    ];
+
+    /// In a few words, for the documentation.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Usage => {
+                "bad usage: an unknown tool, case, stage or step, or a bad workload file"
+            }
+            Self::Toolchain => "the compiler or one of its tools is missing or does not fit",
+            Self::Training => "a training run failed, or its raw profile is worth nothing",
+            Self::Quality => "a merged profile is unusable",
+            Self::Stale => "a stored profile, or what was built with it, is not of today",
+            Self::Regression => "the optimised program behaves differently, or a bar was missed",
+            Self::Inconclusive => "a clear verdict was demanded, and there is none",
+            Self::Irreproducible => "the same sources gave another program",
+            Self::Machine => "this machine: a full disk, an unreadable or unwritable file",
+            Self::Drift => "a generated part of the documentation is not what the programs say",
+            Self::Interrupted => "stopped by a signal",
+        }
+    }
+
     /// The process exit code, 0–255.
     pub(crate) const fn code(self) -> u8 {
         match self {
@@ -41,6 +77,7 @@ impl Fault {
             Self::Inconclusive => 8,
             Self::Irreproducible => 9,
             Self::Machine => 10,
+            Self::Drift => 11,
             Self::Interrupted => 130,
         }
     }
@@ -86,6 +123,17 @@ mod tests {
         let error = Err::<(), _>(refuse(Fault::Stale, "old")).context("outer").unwrap_err();
         assert_eq!(exit_code(&error), 6);
         assert_eq!(format!("{error:#}"), "outer: old");
+    }
+
+    #[test]
+    fn the_list_of_faults_is_complete_and_in_order() {
+        let codes = Fault::ALL.map(Fault::code);
+        assert!(codes.is_sorted() && codes[..10].iter().eq(&(2..=11).collect::<Vec<u8>>()));
+        let help = <crate::cli::Cli as clap::CommandFactory>::command().render_long_help();
+        let help = help.to_string().replace('\n', " ");
+        for code in codes {
+            assert!(help.contains(&format!("· {code} ")), "--help does not tell of {code}");
+        }
     }
 
     #[test]

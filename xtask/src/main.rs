@@ -3,6 +3,7 @@
 
 mod atomic;
 mod bench;
+mod book;
 mod calibrate;
 mod cargo;
 mod child;

@@ -16,9 +16,9 @@ use dtail_server::Options;
 
 const AFTER_HELP: &str = "\
 Examples:
-  dserver --cfg /etc/dserver/dtail.json                as an ordinary user
-  dserver --cfg /etc/dserver/dtail.json --run-as dtail as root, which it gives up
-  Subsystem dtail /usr/bin/dserver --stdio             in sshd_config: no daemon, no port, no keys
+  dserver --cfg /etc/dserver/dtail.json                 as an ordinary user
+  dserver --cfg /etc/dserver/dtail.json --run-as dtail  as root, which it gives up
+  Subsystem dtail /usr/bin/dserver --stdio              in sshd_config: no daemon, no port, no keys
 
 Signals: SIGTERM and SIGINT finish what is running and stop; SIGHUP reads the configuration again,
 forgets registered keys and reopens the log; with a profiling flag SIGUSR1 writes what was recorded.

@@ -176,4 +176,6 @@ fn term_colors(client: &Section) -> Result<Vec<TermColor>, Problem> {
 }
 
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod tests;

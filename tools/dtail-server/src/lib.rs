@@ -4,6 +4,8 @@
 mod admission;
 mod auth_keys;
 mod connection;
+#[cfg(test)]
+mod documented;
 mod failures;
 mod gate;
 mod jobs;

@@ -10,7 +10,7 @@ Examples:
   dtail app.log                                what is added from now on
   dtail -n 100 app.log                         after the last 100 lines
   dtail -n +1 -i -e error app.log              from the beginning, in any case
-  dtail --regex ERROR --plain '/var/log/*.log' only the lines that match
+  dtail --regex ERROR '/var/log/*.log'         only the lines that match
   dtail 'from STATS select $hostname,count($line) group by $hostname' app.log
   dtail --shutdownAfter 60 app.log             for a minute
   dtail --servers web1,web2 --regex ERROR /var/log/app.log     on two hosts

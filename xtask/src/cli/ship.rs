@@ -14,6 +14,13 @@ pub(crate) struct ReportPage {
 }
 
 #[derive(Args)]
+pub(crate) struct Codegen {
+    /// Change nothing; fail (11) and name the page where a part is not what it should be
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Ci {
     /// Run only these steps (fmt, clippy, test, tidy, workflows, pgo; and portability and

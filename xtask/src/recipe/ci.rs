@@ -8,7 +8,7 @@ use xshell::cmd;
 
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
-use crate::recipe::{ci_gates, ci_jobs, ci_portability, ci_workspace, own_root};
+use crate::recipe::{ci_gates, ci_jobs, ci_portability, ci_workspace, codegen, own_root};
 use crate::{report, tidy, toolchain, words};
 
 const STEPS: [&str; 6] = ["fmt", "clippy", "test", "tidy", "workflows", "pgo"];
@@ -50,7 +50,7 @@ fn run(ctx: &Ctx, step: &str) -> Result<()> {
             toolchain::openssh(ctx)?;
             cmd!(sh, "cargo test --workspace --locked --no-fail-fast")
         }
-        "tidy" => return tidy::tidy(),
+        "tidy" => return tidy::tidy().and_then(|()| codegen::generate(ctx, true)),
         "portability" => return ci_portability::run(ctx),
         "workspace" => return ci_workspace::run(ctx),
         "workflows" => return ci_jobs::check_workflows(ctx),

@@ -16,6 +16,7 @@ mod ci_jobs;
 mod ci_portability;
 mod ci_workspace;
 mod clean;
+mod codegen;
 mod dist;
 mod doctor;
 mod dry_run;
@@ -63,6 +64,7 @@ pub(crate) fn dispatch(command: Command) -> Result<()> {
         Command::Doctor(options) => doctor::doctor(!options.no_mend),
         Command::RunCase(options) => run_case::run_case(&options),
         Command::Tidy => tidy::tidy(),
+        Command::Codegen(options) => codegen::codegen(options.check),
         Command::Bench(Bench::Run(cases)) => {
             bench_history::cases(&cases, &bench_history::Goal::Run)
         }

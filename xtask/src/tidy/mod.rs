@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::book::{self, links};
 use crate::recipe::own_root;
 
 /// Everything that is against the rules.
@@ -36,6 +37,9 @@ fn check(root: &Path) -> Result<Offences> {
         sources::check(&path, &text, &mut offences);
     }
     manifests::check(root, &mut offences)?;
+    for (page, line, what) in links::check(root, &book::pages(root)?) {
+        offences.add(&page, line, &what);
+    }
     Ok(offences)
 }
 

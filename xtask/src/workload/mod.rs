@@ -222,6 +222,7 @@ pub(crate) fn load(root: &Path, wanted: &[String], corpus: bool) -> Result<Workl
         };
         if path.ends_with(INPUTS_FILE) {
             inputs = toml::from_str(&text).map_err(refused)?;
+            check_names(&inputs).map_err(|text| refuse(Fault::Usage, text))?;
         } else if path.ends_with(SERVERS_FILE) {
             servers = toml::from_str(&text).map_err(refused)?;
         } else {
@@ -243,6 +244,17 @@ pub(crate) fn load(root: &Path, wanted: &[String], corpus: bool) -> Result<Workl
     check_separation(&tools, &inputs).map_err(|text| refuse(Fault::Usage, text))?;
     tools.retain(|tool| wanted.is_empty() || wanted.contains(&tool.tool));
     Ok(Workloads { tools, inputs, servers, digest: all.finish() })
+}
+
+/// A name that could not stand in braces would be taken for text in every argument.
+fn check_names(recipes: &BTreeMap<String, inputs::Recipe>) -> Result<(), String> {
+    let fits = |name: &&String| placeholders(&format!("{{{name}}}")).next().is_some();
+    match recipes.keys().find(|name| !fits(name)) {
+        Some(name) => Err(format!(
+            "{INPUTS_FILE}: input {name}: names have small letters, digits and _, a letter in front"
+        )),
+        None => Ok(()),
+    }
 }
 
 fn toml_files(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
@@ -400,6 +412,18 @@ mod tests {
             &format!("{train}{eval}weight = 0\n"),
             &expect!["t, case y: weight and repeat must be above 0"],
         );
+    }
+
+    #[test]
+    fn names_of_inputs_can_stand_in_braces() {
+        let named = |name: &str| {
+            let text = format!("[{name}]\ngenerator = \"service\"\nseed = 1\n");
+            check_names(&toml::from_str(&text).unwrap())
+        };
+        assert_eq!(named("busy_day2"), Ok(()));
+        for name in ["busy-day", "Busy", "2day"] {
+            assert!(named(name).unwrap_err().contains(name));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bad_input;
+mod documented;
 mod go;
 mod page;
 mod picture;

@@ -4,6 +4,7 @@
 mod authentication;
 mod bad_input;
 mod clients;
+mod documented;
 mod ends;
 mod jobs;
 mod legacy;
