@@ -155,7 +155,7 @@ pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Resu
 }
 
 /// Reads cargo's JSON messages: binary name → path of the executable.
-fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
+pub(crate) fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
     let artefact = |line: &str| -> Option<(String, PathBuf)> {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         let executable = message.get("executable")?.as_str()?;

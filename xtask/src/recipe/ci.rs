@@ -9,7 +9,8 @@ use xshell::cmd;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::recipe::{ci_gates, ci_jobs, ci_portability, ci_workspace, codegen, own_root};
-use crate::{report, tidy, toolchain, words};
+use crate::toolchain::{self, Need};
+use crate::{report, tidy, words};
 
 const STEPS: [&str; 6] = ["fmt", "clippy", "test", "tidy", "workflows", "pgo"];
 /// Steps that run only when they are named: what they need is not always there.
@@ -48,6 +49,8 @@ fn run(ctx: &Ctx, step: &str) -> Result<()> {
         }
         "test" => {
             toolchain::openssh(ctx)?;
+            // Without a hyperfine some tests say so and do half of what they could.
+            toolchain::preflight(ctx, Need::Comparison, true)?;
             cmd!(sh, "cargo test --workspace --locked --no-fail-fast")
         }
         "tidy" => return tidy::tidy().and_then(|()| codegen::generate(ctx, true)),

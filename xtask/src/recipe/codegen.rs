@@ -1,15 +1,15 @@
 //! `codegen`: builds the programs, asks them for their help, and writes the generated parts of
 //! docs/ anew, or with `--check` tells which page is not what it should be.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
 use xshell::cmd;
 
 use crate::atomic;
 use crate::book::made::{self, ProgramHelp};
 use crate::book::{self, parts};
+use crate::cargo::executables;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::recipe::own_root;
@@ -17,18 +17,6 @@ use crate::recipe::own_root;
 /// The programs whose help is part of the documentation.
 const PROGRAMS: [&str; 7] =
     ["dcat", "dgrep", "dmap", "dtail", "dserver", "dtailhealth", "dprofile"];
-
-/// What cargo says of something that it has built.
-#[derive(Deserialize)]
-struct Message {
-    executable: Option<PathBuf>,
-    target: Option<Target>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-}
 
 /// The command: writes pages, or only looks.
 pub(crate) fn codegen(check: bool) -> Result<()> {
@@ -56,15 +44,9 @@ fn helps(ctx: &Ctx) -> Result<Vec<ProgramHelp>> {
         cmd!(ctx.sh, "cargo build --locked --bins --message-format json {packages...}"),
         "codegen",
     )?;
-    let messages: Vec<Message> =
-        built.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let paths = executables(&built);
     let help = |program: &&str| {
-        let is_it = |message: &&Message| {
-            message.executable.is_some()
-                && message.target.as_ref().is_some_and(|target| target.name == **program)
-        };
-        let found = messages.iter().find(is_it).and_then(|message| message.executable.as_ref());
-        let path = found.with_context(|| format!("cargo built no {program}"))?;
+        let path = paths.get(*program).with_context(|| format!("cargo built no {program}"))?;
         Ok(((*program).to_owned(), ctx.ask(path, &["--help"])?))
     };
     PROGRAMS.iter().map(help).collect()
