@@ -1,5 +1,5 @@
-//! What the generated parts say: each program's help, and the tables of exit codes and commands.
-//! Pure: the helps are handed in.
+//! What the generated parts say: each program's help, the tables of exit codes and commands, and what
+//! a run of the pipeline measured. Pure: helps and report are handed in.
 
 use std::fmt::Write as _;
 
@@ -7,14 +7,21 @@ use clap::CommandFactory as _;
 
 use crate::cli::Cli;
 use crate::fault::Fault;
+use crate::report::{Report, markdown, means_table};
 use crate::ship::help::Help;
 
 /// A program and what it prints for `--help`.
 pub(crate) type ProgramHelp = (String, String);
 
-/// The part of this name; nothing if there is none.
-pub(crate) fn part(name: &str, helps: &[ProgramHelp]) -> Option<String> {
+/// The part of this name; nothing if there is none. Without a report no results can be told.
+pub(crate) fn part(name: &str, helps: &[ProgramHelp], report: Option<&Report>) -> Option<String> {
     match name {
+        "results" => report.map(results),
+        "results-means" => {
+            let report = report?;
+            let told = means_table(&report.comparison).markdown();
+            Some(format!("{told}\n`{}`, {}", report.command, report.machine.cpu))
+        }
         "exit-codes-tools" => Some(exit_codes_of_tools(helps)),
         "exit-codes-xtask" => Some(exit_codes_of_xtask()),
         "xtask-commands" => Some(commands_of_xtask()),
@@ -24,6 +31,12 @@ pub(crate) fn part(name: &str, helps: &[ProgramHelp]) -> Option<String> {
             Some(format!("```text\n{}\n```", help.trim_end()))
         }
     }
+}
+
+/// The whole report below a heading of the page's own.
+fn results(report: &Report) -> String {
+    let text = markdown::render(report);
+    text.split_once("\n\n").map_or_else(String::new, |(_title, rest)| rest.to_owned())
 }
 
 /// One row for each code and meaning, with the programs that say so in their help.
@@ -112,22 +125,22 @@ mod tests {
             | 1 | dgrep | nothing \| none |
             | 130, 143 | dcat | stopped |
         "]]
-        .assert_eq(&part("exit-codes-tools", &helps()).unwrap());
+        .assert_eq(&part("exit-codes-tools", &helps(), None).unwrap());
     }
 
     #[test]
     fn a_help_is_shown_as_it_is_printed_and_other_names_are_unknown() {
-        let shown = part("help-dcat", &helps()).unwrap();
+        let shown = part("help-dcat", &helps(), None).unwrap();
         assert!(shown.starts_with("```text\nAbout\n\nUsage: x") && shown.ends_with("note.\n```"));
-        assert_eq!(part("help-cat", &helps()), None);
-        assert_eq!(part("help", &helps()), None);
+        assert_eq!(part("help-cat", &helps(), None), None);
+        assert_eq!(part("help", &helps(), None), None);
     }
 
     #[test]
     fn commands_and_codes_are_those_of_the_code() {
-        let commands = part("xtask-commands", &[]).unwrap();
+        let commands = part("xtask-commands", &[], None).unwrap();
         assert!(commands.contains("| `cargo xtask codegen` | Make the generated parts"));
-        let codes = part("exit-codes-xtask", &[]).unwrap();
+        let codes = part("exit-codes-xtask", &[], None).unwrap();
         assert!(codes.contains("| 11 | a generated part of the documentation"));
     }
 }

@@ -13,7 +13,10 @@ use crate::cargo::executables;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::recipe::own_root;
+use crate::report::{self, Report};
 
+/// The `report.json` of the run that the documentation tells of.
+const RESULTS: &str = "docs/results.json";
 /// The programs whose help is part of the documentation.
 const PROGRAMS: [&str; 7] =
     ["dcat", "dgrep", "dmap", "dtail", "dserver", "dtailhealth", "dprofile"];
@@ -26,8 +29,9 @@ pub(crate) fn codegen(check: bool) -> Result<()> {
 
 /// The same within another recipe.
 pub(crate) fn generate(ctx: &Ctx, check: bool) -> Result<()> {
-    let helps = helps(ctx)?;
-    let changed = write_pages(&ctx.root, &helps, check)?;
+    let report = ctx.root.join(RESULTS);
+    let report = report.is_file().then(|| report::read(&report)).transpose()?;
+    let changed = write_pages(&ctx.root, &helps(ctx)?, report.as_ref(), check)?;
     if check && !changed.is_empty() {
         let pages = changed.join(", ");
         let text = format!("{pages}: not what the programs say; mend it with: cargo xtask codegen");
@@ -53,10 +57,15 @@ fn helps(ctx: &Ctx) -> Result<Vec<ProgramHelp>> {
 }
 
 /// Names the pages that had to change; `check` leaves them as they are.
-fn write_pages(root: &Path, helps: &[ProgramHelp], check: bool) -> Result<Vec<String>> {
+fn write_pages(
+    root: &Path,
+    helps: &[ProgramHelp],
+    report: Option<&Report>,
+    check: bool,
+) -> Result<Vec<String>> {
     let mut changed = Vec::new();
     for page in book::pages(root)? {
-        let part = |name: &str| made::part(name, helps);
+        let part = |name: &str| made::part(name, helps, report);
         let text = parts::filled(&page.text, &part)
             .map_err(|error| refuse(Fault::Usage, format!("{}: {error}", page.path)))?;
         if text == page.text {
@@ -82,11 +91,11 @@ mod tests {
         crate::atomic::write(&page, old.as_bytes()).unwrap();
         crate::atomic::write(&dir.path().join("README.md"), b"# R\n").unwrap();
         let helps = [("x".to_owned(), "new\n".to_owned())];
-        assert_eq!(write_pages(dir.path(), &helps, true).unwrap(), ["docs/a.md"]);
+        assert_eq!(write_pages(dir.path(), &helps, None, true).unwrap(), ["docs/a.md"]);
         assert_eq!(std::fs::read_to_string(&page).unwrap(), old);
-        assert_eq!(write_pages(dir.path(), &helps, false).unwrap(), ["docs/a.md"]);
+        assert_eq!(write_pages(dir.path(), &helps, None, false).unwrap(), ["docs/a.md"]);
         assert!(std::fs::read_to_string(&page).unwrap().contains("```text\nnew\n```"));
-        assert!(write_pages(dir.path(), &helps, true).unwrap().is_empty());
-        assert!(write_pages(dir.path(), &[], true).is_err());
+        assert!(write_pages(dir.path(), &helps, None, true).unwrap().is_empty());
+        assert!(write_pages(dir.path(), &[], None, true).is_err());
     }
 }

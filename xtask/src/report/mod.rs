@@ -149,8 +149,8 @@ pub(crate) fn append_to(variable: &str, text: &str) -> Result<()> {
         .with_context(|| format!("cannot write {}, which {variable} names", path.display()))
 }
 
-/// Makes the page beside a `report.json`, of it and of what other commands left beside it.
-pub(crate) fn write_page(json: &Path) -> Result<PathBuf> {
+/// Reads a `report.json`.
+pub(crate) fn read(json: &Path) -> Result<Report> {
     let bad = |text: String| {
         refuse(Fault::Usage, format!("{}: {text}; make one with: cargo xtask pgo", json.display()))
     };
@@ -160,7 +160,12 @@ pub(crate) fn write_page(json: &Path) -> Result<PathBuf> {
     if schema != SCHEMA {
         return Err(bad(format!("its schema is {schema}, this xtask reads {SCHEMA}")));
     }
-    let report: Report = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))
+}
+
+/// Makes the page beside a `report.json`, of it and of what other commands left beside it.
+pub(crate) fn write_page(json: &Path) -> Result<PathBuf> {
+    let report = read(json)?;
     let beside = Beside::read(json.parent().unwrap_or(Path::new("")));
     let path = json.with_extension("html");
     atomic::write(&path, page::render(&report, &beside).as_bytes())?;
