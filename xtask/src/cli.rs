@@ -8,9 +8,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::ctx::Ctx;
-use crate::recipe::own_root;
-
 pub(crate) use crate::cli::keys::{Check, Rebase, Share};
 pub(crate) use crate::cli::ship::{
     Ci, CiCommand, Codegen, Dist, Gate, ReportPage, RunJob, Uninstall,
@@ -111,19 +108,6 @@ pub(crate) struct Common {
     /// Workspace to work on: a folder with Cargo.toml and workloads/ (default: this one)
     #[arg(long, value_name = "DIR")]
     pub(crate) workspace: Option<PathBuf>,
-}
-
-impl Common {
-    /// The folder of the workspace to work on.
-    pub(crate) fn root(&self) -> PathBuf {
-        self.workspace.clone().unwrap_or_else(|| own_root().to_owned())
-    }
-
-    /// The handles of a command whose outputs go to the usual folder.
-    pub(crate) fn ctx(&self) -> anyhow::Result<Ctx> {
-        let out_dir = self.out_dir.clone().unwrap_or_else(|| "target/pgo".into());
-        Ctx::new(&self.root(), &out_dir, self.verbose, None)
-    }
 }
 
 #[derive(Args, Clone)]

@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 
 use crate::cli::Cli;
 use crate::fault::Fault;
-use crate::report::{Report, markdown, means_table};
+use crate::report::{Report, means_table};
 use crate::ship::help::Help;
 
 /// A program and what it prints for `--help`.
@@ -16,7 +16,6 @@ pub(crate) type ProgramHelp = (String, String);
 /// The part of this name; nothing if there is none. Without a report no results can be told.
 pub(crate) fn part(name: &str, helps: &[ProgramHelp], report: Option<&Report>) -> Option<String> {
     match name {
-        "results" => report.map(results),
         "results-means" => {
             let report = report?;
             let told = means_table(&report.comparison).markdown();
@@ -31,12 +30,6 @@ pub(crate) fn part(name: &str, helps: &[ProgramHelp], report: Option<&Report>) -
             Some(format!("```text\n{}\n```", help.trim_end()))
         }
     }
-}
-
-/// The whole report below a heading of the page's own.
-fn results(report: &Report) -> String {
-    let text = markdown::render(report);
-    text.split_once("\n\n").map_or_else(String::new, |(_title, rest)| rest.to_owned())
 }
 
 /// One row for each code and meaning, with the programs that say so in their help.

@@ -41,21 +41,3 @@ fn page(root: &Path, path: &Path) -> Result<Page> {
     let path = path.strip_prefix(root).unwrap_or(path).display().to_string();
     Ok(Page { path, text })
 }
-
-/// The lines inside of code blocks of one of these kinds, with their numbers.
-#[cfg(test)]
-pub(crate) fn code_lines<'a>(text: &'a str, kinds: &[&str]) -> Vec<(usize, &'a str)> {
-    let mut lines = Vec::new();
-    let mut block: Option<bool> = None;
-    for (index, line) in text.lines().enumerate() {
-        if let Some(kind) = line.trim_start().strip_prefix("```") {
-            block = match block {
-                Some(_) => None,
-                None => Some(kinds.contains(&kind)),
-            };
-        } else if block == Some(true) {
-            lines.push((index + 1, line));
-        }
-    }
-    lines
-}

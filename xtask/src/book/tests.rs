@@ -7,7 +7,7 @@ use std::path::Path;
 
 use clap::Parser as _;
 
-use super::{Page, code_lines, pages};
+use super::{Page, pages};
 use crate::cli::Cli;
 use crate::fault::Fault;
 use crate::recipe::own_root;
@@ -46,6 +46,23 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     commands.last_mut().unwrap().extend(word);
     commands.retain(|command| !command.is_empty());
     commands
+}
+
+/// The lines inside of code blocks of one of these kinds, with their numbers.
+fn code_lines<'a>(text: &'a str, kinds: &[&str]) -> Vec<(usize, &'a str)> {
+    let mut lines = Vec::new();
+    let mut block: Option<bool> = None;
+    for (index, line) in text.lines().enumerate() {
+        if let Some(kind) = line.trim_start().strip_prefix("```") {
+            block = match block {
+                Some(_) => None,
+                None => Some(kinds.contains(&kind)),
+            };
+        } else if block == Some(true) {
+            lines.push((index + 1, line));
+        }
+    }
+    lines
 }
 
 /// Every command in a code block of a page, with its place.

@@ -68,6 +68,19 @@ pub(crate) fn own_root() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
+impl Common {
+    /// The folder of the workspace to work on.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.workspace.clone().unwrap_or_else(|| own_root().to_owned())
+    }
+
+    /// The handles of a command whose outputs go to the usual folder.
+    pub(crate) fn ctx(&self) -> Result<Ctx> {
+        let out_dir = self.out_dir.clone().unwrap_or_else(|| "target/pgo".into());
+        Ctx::new(&self.root(), &out_dir, self.verbose, None)
+    }
+}
+
 impl Plan {
     /// Fills in the presets of `goal` where nothing was typed.
     pub(crate) fn new(options: &Pipeline, goal: Goal) -> Result<Self> {

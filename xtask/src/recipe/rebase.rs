@@ -118,7 +118,7 @@ fn write_text(
     // What was trained is what matters, over however many renamings.
     let first = old.rebased_from.clone().unwrap_or_else(|| Rebased {
         profile_sha256: old.profile_sha256.clone(),
-        target: scope.from_target.clone(),
+        target: None,
         source: old.source.clone(),
         cargo_profile: old.identity.cargo_profile.clone(),
         settings: old.identity.settings.clone(),
@@ -126,6 +126,7 @@ fn write_text(
         lost_functions: 0,
     });
     let rebased = Rebased {
+        target: first.target.clone().or_else(|| scope.from_target.clone()),
         kept: (first.kept * (1.0 - lost) * 1e6).round() / 1e6,
         lost_functions: first.lost_functions + stored.facts.functions.len() - functions,
         ..first

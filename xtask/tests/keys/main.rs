@@ -62,13 +62,16 @@ fn instructions(program: &Path) -> Option<u64> {
 #[test]
 fn a_target_takes_the_profiles_of_another() {
     let musl = "x86_64-unknown-linux-musl";
-    let (fixture, profiles) = Fixture::new("target", &Sources::trained());
+    let bumped = Sources { version: "0.3.0", ..Sources::trained() };
+    let (fixture, profiles) = Fixture::new("target", &bumped);
     if target() == musl || !fixture.can_build(musl) {
         eprintln!("SKIPPED: no second target; rustup target add {musl}");
         return;
     }
     let said = fixture.run(&["build-pgo", "alpha", "--target", musl], &profiles).expect(6);
     assert_says(&said, "no profile");
+    // Of a profile that was renamed before, too, it is told where it was trained.
+    fixture.run(&["pgo-rebase", "alpha"], &profiles).expect(0);
     let words = ["pgo-rebase", "alpha", "--target", musl, "--from-target", target()];
     fixture.run(&words, &profiles).expect(0);
     let manifest = json(&profiles.join(musl).join("alpha.manifest.json"));

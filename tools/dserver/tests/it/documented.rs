@@ -2,8 +2,9 @@
 //! the clients do what they say, here and on a server.
 
 use std::path::Path;
+use std::time::Duration;
 
-use dtail_testkit::{Program, Scratch, Server, sibling};
+use dtail_testkit::{Program, Scratch, Server, Signal, sibling};
 
 /// The pages whose commands are run; docs/queries.md has a test of its own.
 const PAGES: [&str; 5] = [
@@ -13,6 +14,8 @@ const PAGES: [&str; 5] = [
     "docs/remote.md",
     "docs/operations.md",
 ];
+/// For something to be printed.
+const LIMIT: Duration = Duration::from_secs(60);
 const CLIENTS: [&str; 4] = ["dcat", "dgrep", "dmap", "dtail"];
 
 /// What the commands read. Every one of them finds something in it.
@@ -176,13 +179,22 @@ fn the_documented_commands_of_the_clients_work() {
             false => (Program::new(sibling(&command[0]), &scratch), scratch.path()),
         };
         let program = program.args(local(&command, folder));
-        // Following ends when it is told to.
         let follows = command[0] == "dtail";
-        let finished = if follows { program.args(["--shutdownAfter", "1"]) } else { program }.run();
+        let from_the_end = follows && !command.iter().any(|word| word == "-n");
+        let finished = match follows {
+            // Nothing will be added to the file.
+            true if from_the_end => program.args(["--shutdownAfter", "1"]).run(),
+            true => {
+                let running = program.spawn();
+                running.wait_for_stdout("a line", LIMIT, |printed| !printed.is_empty());
+                running.signal(Signal::INT);
+                running.wait(LIMIT)
+            }
+            false => program.run(),
+        };
         finished.exits(0);
         let has_outfile = command.iter().any(|word| word.contains(" outfile "));
         let said = finished.stdout_text();
-        let from_the_end = follows && !command.iter().any(|word| word == "-n");
         assert!(has_outfile || from_the_end || said.lines().count() > 0, "{command:?}: {said}");
         match is_remote {
             true => there += 1,
