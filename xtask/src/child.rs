@@ -249,6 +249,14 @@ fn shell_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
+/// A command that runs this program again. While it runs, cargo may put another xtask in its place
+/// (`cargo test --workspace` builds it with the features of all packages): the name is gone then,
+/// or means another program, but Linux still runs what the process was started from.
+pub(crate) fn itself() -> Result<Command> {
+    let running = std::path::Path::new("/proc/self/exe");
+    Ok(Command::new(if running.exists() { running.into() } else { std::env::current_exe()? }))
+}
+
 /// Standard input from nowhere, output and errors piped: how most children are run.
 pub(crate) fn piped(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())

@@ -18,7 +18,7 @@ use crate::bench::logs::room;
 use crate::bench::process::{pause, resident};
 use crate::bench::sequence::Checker;
 use crate::bench::writer::Plan;
-use crate::child::{Children, Finished, piped};
+use crate::child::{Children, Finished, itself, piped};
 
 const LOG: &str = "fast.log";
 /// Until dtail says that the log is not there yet.
@@ -118,7 +118,7 @@ fn write_beside(
     plan: Plan,
     process: u32,
 ) -> Result<(u64, Vec<u64>, Duration)> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = itself()?;
     command.args(["bench", "writer", "--mode", plan.mode.name()]).arg(log);
     for (option, value) in [
         ("--rate", u128::from(plan.rate)),

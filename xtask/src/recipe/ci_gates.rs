@@ -2,13 +2,12 @@
 //! every kind of bad profile must be refused with its own exit code, and nothing may be lost.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use rustix::process::Signal;
 
 use crate::atomic;
-use crate::child::piped;
+use crate::child::{itself, piped};
 use crate::ctx::Ctx;
 use crate::digest;
 use crate::fault::Fault;
@@ -177,7 +176,7 @@ impl Gates<'_> {
     /// SIGINT in the middle of training: children end, the stored profile stays as it is.
     fn interrupt_training(&self) -> Result<()> {
         let before = self.stored_bytes()?;
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = itself()?;
         piped(command.args(self.words(&["pgo-generate", "--from", "train"])))
             .stdout(std::process::Stdio::null());
         let running = self.ctx.children.spawn(&mut command)?;
@@ -273,7 +272,7 @@ impl Gates<'_> {
         words: &[impl AsRef<std::ffi::OsStr>],
         env: &[(&str, &str)],
     ) -> Result<(i32, String)> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = itself()?;
         piped(command.args(words).current_dir(&self.ctx.root)).stdout(std::process::Stdio::null());
         command.envs(env.iter().copied());
         let finished = self.ctx.children.spawn(&mut command)?.finish(None, |_| {})?;

@@ -2,13 +2,12 @@
 //! nothing but `workloads/` added. Not a default step: it needs the registry, and three builds.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
 use crate::atomic;
 use crate::cargo::Metadata;
-use crate::child::piped;
+use crate::child::{itself, piped};
 use crate::ctx::Ctx;
 use crate::recipe::own_root;
 use crate::recipe::repro::copy_sources;
@@ -62,7 +61,7 @@ fn show(ctx: &Ctx, folder: &Path) -> Result<()> {
     let channel = own_root().join("rust-toolchain.toml");
     std::fs::copy(channel, folder.join("rust-toolchain.toml"))?;
     let words = ["pgo", "--workspace", &to, "--rounds=5", "--data-size=20000", "--iterations=1"];
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = itself()?;
     piped(command.args(words).arg("--cargo-profile=dist-quick"))
         .stdout(std::process::Stdio::null());
     let running = ctx.children.spawn(&mut command)?;

@@ -2,12 +2,11 @@
 //! `build-pgo` made is packed, an archive is the same bytes each time, and nothing stays behind.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
 use crate::atomic;
-use crate::child::piped;
+use crate::child::{itself, piped};
 use crate::ctx::Ctx;
 use crate::fault::Fault;
 use crate::recipe::build::{Built, RECORD};
@@ -94,7 +93,7 @@ impl Gates<'_> {
     }
 
     fn xtask(&self, what: &str, code: u8, words: &[String]) -> Result<()> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = itself()?;
         piped(command.args(words).current_dir(&self.ctx.root)).stdout(std::process::Stdio::null());
         let finished = self.ctx.children.spawn(&mut command)?.finish(None, |_| {})?;
         let (got, said) = (finished.code, &finished.stderr);
