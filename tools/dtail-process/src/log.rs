@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use dtail_profile::local_now;
 use jiff::Zoned;
 
 /// DTail's log levels: each includes those before it.
@@ -133,7 +134,7 @@ impl LogFile {
 
     /// Appends `LEVEL|YYYYMMDD-HHMMSS|text`. `level` is the word in upper case.
     pub fn record(&mut self, level: &str, text: &str) -> io::Result<()> {
-        let now = Zoned::now();
+        let now = local_now();
         let record = format!("{level}|{}|{text}\n", now.strftime("%Y%m%d-%H%M%S"));
         self.append(&now, record.as_bytes())
     }
@@ -145,7 +146,7 @@ impl LogFile {
 
     /// Appends lines as they are.
     pub fn payload(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.append(&Zoned::now(), lines)
+        self.append(&local_now(), lines)
     }
 
     /// One write, so that programs sharing a file do not mix within a record.

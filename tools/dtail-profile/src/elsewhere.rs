@@ -20,6 +20,12 @@ pub(crate) struct MappedFile {
     pub(crate) build_id: String,
 }
 
+impl MappedFile {
+    pub(crate) fn is_program(&self) -> bool {
+        false
+    }
+}
+
 pub(crate) fn mapped_files() -> Vec<MappedFile> {
     Vec::new()
 }

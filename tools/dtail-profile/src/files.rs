@@ -6,7 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use dtail_pprof::Profile;
-use jiff::Zoned;
+
+use crate::local_time::local_now;
 
 /// Profiles of one tool within a second; there is no end of suffixes otherwise.
 const MOST_OF_A_NAME: u32 = 10_000;
@@ -21,7 +22,7 @@ pub(crate) fn write(
 ) -> Result<PathBuf, String> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(folder);
     made.map_err(|err| format!("cannot make {}: {err}", folder.display()))?;
-    let time = Zoned::now().strftime("%Y%m%d_%H%M%S").to_string();
+    let time = local_now().strftime("%Y%m%d_%H%M%S").to_string();
     let stem = format!("{tool}_{what}_{time}");
     let temporary = folder.join(format!(".{stem}.{}.tmp", std::process::id()));
     let written = write_whole(&temporary, profile)

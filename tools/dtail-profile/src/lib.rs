@@ -9,6 +9,7 @@ mod cpu;
 mod files;
 mod heap;
 mod http;
+mod local_time;
 #[cfg_attr(
     not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))),
     path = "elsewhere.rs"
@@ -20,6 +21,7 @@ mod recording;
 mod symbols;
 
 pub use allocator::SamplingAllocator;
+pub use local_time::local_now;
 pub use measured::measured;
 pub use metrics::Metrics;
 pub use recording::{Recording, RecordingOptions, snapshot};

@@ -1,5 +1,5 @@
-//! Names, files and lines of addresses, inlined functions too, by the debug information of the
-//! files that are mapped. It reads those files and nothing else.
+//! Names of addresses: of the program by its debug information, with files, lines and inlined
+//! functions, of libraries by their symbols. It reads those files and nothing else.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
+use object::read::{Object as _, ObjectSymbol as _, ReadCache, SymbolKind};
 
 use crate::machine::{self, MappedFile};
 
@@ -30,7 +31,17 @@ pub(crate) struct Frame {
 
 /// The files and what was read of them.
 pub(crate) struct Symbols {
-    files: Vec<(MappedFile, Option<Option<Loader>>)>,
+    files: Vec<(MappedFile, Option<Names>)>,
+}
+
+/// What a file says about its functions.
+enum Names {
+    Nothing,
+    /// The program's, whose lines are ours to improve.
+    Debug(Box<Loader>),
+    /// A library's functions by their first addresses. Distributions compress debug information:
+    /// unpacking that of libc alone takes longer than many a run of a program.
+    Symbols(Vec<(u64, String)>),
 }
 
 impl Symbols {
@@ -51,10 +62,13 @@ impl Symbols {
         let after = self.files.partition_point(|(file, _)| file.range.start <= address);
         let index = after.checked_sub(1).filter(|at| self.files[*at].0.range.contains(&address));
         let Some(index) = index else { return (None, vec![Frame::unknown("[unknown]")]) };
-        let (file, loader) = &mut self.files[index];
+        let (file, names) = &mut self.files[index];
         let probe = address - file.bias;
-        let loader = loader.get_or_insert_with(|| load(file));
-        let mut frames = loader.as_ref().map(|loader| frames(loader, probe)).unwrap_or_default();
+        let mut frames = match names.get_or_insert_with(|| load(file)) {
+            Names::Nothing => Vec::new(),
+            Names::Debug(loader) => frames(loader, probe),
+            Names::Symbols(symbols) => symbol(symbols, probe),
+        };
         if frames.is_empty() {
             let name = Path::new(&file.name).file_name();
             let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -93,7 +107,7 @@ fn frames(loader: &Loader, probe: u64) -> Vec<Frame> {
         && let Some(symbol) = loader.find_symbol(probe)
     {
         let mut outermost = frames.pop().unwrap_or_else(|| Frame::unknown(""));
-        outermost.name = addr2line::demangle_auto(symbol.into(), None).into_owned();
+        outermost.name = demangled(symbol);
         symbol.clone_into(&mut outermost.system_name);
         frames.push(outermost);
     }
@@ -101,14 +115,48 @@ fn frames(loader: &Loader, probe: u64) -> Vec<Frame> {
     frames
 }
 
-/// The debug information of a file: in the file that was split off, if there is one and it is of
-/// this very build, otherwise its own.
-fn load(file: &MappedFile) -> Option<Loader> {
+fn symbol(symbols: &[(u64, String)], probe: u64) -> Vec<Frame> {
+    let after = symbols.partition_point(|(start, _)| *start <= probe);
+    let found = after.checked_sub(1).map(|at| &symbols[at].1);
+    found.into_iter().map(|name| Frame::unknown(&demangled(name))).collect()
+}
+
+fn demangled(name: &str) -> String {
+    addr2line::demangle_auto(name.into(), None).into_owned()
+}
+
+/// What is known of a file: by the file that was split off, if there is one and it is of this very
+/// build, otherwise by its own.
+fn load(file: &MappedFile) -> Names {
     if file.path.as_os_str().is_empty() {
-        return None;
+        return Names::Nothing;
     }
     let split = split_off(file).into_iter().find(|path| is_of_build(path, &file.build_id));
-    split.and_then(|path| Loader::new(path).ok()).or_else(|| Loader::new(&file.path).ok())
+    for path in split.iter().chain([&file.path]) {
+        if file.is_program() {
+            if let Ok(loader) = Loader::new(path) {
+                return Names::Debug(Box::new(loader));
+            }
+        } else if let Some(symbols) = symbols_of(path) {
+            return Names::Symbols(symbols);
+        }
+    }
+    Names::Nothing
+}
+
+fn symbols_of(path: &Path) -> Option<Vec<(u64, String)>> {
+    // Reads the tables of symbols out of a file that may be a hundred times as large.
+    let cache = ReadCache::new(File::open(path).ok()?);
+    let object = object::File::parse(&cache).ok()?;
+    let all = object.symbols().chain(object.dynamic_symbols());
+    let functions =
+        all.filter(|symbol| symbol.is_definition() && symbol.kind() == SymbolKind::Text);
+    let named = functions.filter_map(|it| Some((it.address(), it.name().ok()?.to_owned())));
+    let mut symbols: Vec<(u64, String)> = named.collect();
+    // Of several names for a function the shortest is the one that people call it by.
+    symbols.sort_by_key(|symbol| (symbol.0, symbol.1.len()));
+    symbols.dedup_by_key(|symbol| symbol.0);
+    Some(symbols)
 }
 
 fn split_off(file: &MappedFile) -> Vec<PathBuf> {

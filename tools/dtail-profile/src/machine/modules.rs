@@ -5,7 +5,7 @@ use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use framehop::{ExplicitModuleSectionInfo, Module};
 
@@ -14,6 +14,8 @@ const PAGE: u64 = 4096;
 /// PC-relative and signed, in four bytes: what every linker writes into `.eh_frame_hdr`.
 const PC_RELATIVE_4: u8 = 0x1b;
 const NOTE_BUILD_ID: u32 = 3;
+/// The program's file, also when another one has its name by now.
+const PROGRAM: &str = "/proc/self/exe";
 
 /// The executable part of a file that is mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +26,19 @@ pub(crate) struct MappedFile {
     pub(crate) offset: u64,
     /// What to take from an address to get one of the file's own.
     pub(crate) bias: u64,
-    /// The file; the program's is `/proc/self/exe`, which stays right when it is replaced.
+    /// The file.
     pub(crate) path: PathBuf,
     /// What to call it.
     pub(crate) name: String,
     /// In hexadecimal digits; empty if there is none.
     pub(crate) build_id: String,
+}
+
+impl MappedFile {
+    /// Whether it is the program and no library.
+    pub(crate) fn is_program(&self) -> bool {
+        self.path == Path::new(PROGRAM)
+    }
 }
 
 /// What was found of one of them.
@@ -119,7 +128,7 @@ fn describe(
     let build_id = notes.map(span).find_map(|notes| build_id(bytes(&notes)));
     let (path, name) = if is_program {
         let name = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("program"));
-        (PathBuf::from("/proc/self/exe"), name.display().to_string())
+        (PathBuf::from(PROGRAM), name.display().to_string())
     } else if name.is_empty() || !name.starts_with(b"/") {
         // What the kernel maps is no file.
         (PathBuf::new(), "[vdso]".to_owned())
@@ -177,7 +186,7 @@ mod tests {
         let all = loaded();
         let here = loaded as *const () as u64;
         let own = all.iter().find(|loaded| loaded.file.range.contains(&here)).unwrap();
-        assert_eq!(own.file.path.to_str(), Some("/proc/self/exe"));
+        assert!(own.file.is_program());
         assert!(own.tables.is_some() && all.iter().filter(|it| it.tables.is_some()).count() > 1);
         let ordered = all.windows(2).all(|pair| pair[0].file.range.end <= pair[1].file.range.start);
         assert!(ordered, "ranges overlap");
