@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 
 use crate::cli::Cli;
 use crate::fault::Fault;
-use crate::report::{Report, means_table};
+use crate::report::{Report, markdown, means_table};
 use crate::ship::help::Help;
 
 /// A program and what it prints for `--help`.
@@ -20,6 +20,11 @@ pub(crate) fn part(name: &str, helps: &[ProgramHelp], report: Option<&Report>) -
             let report = report?;
             let told = means_table(&report.comparison).markdown();
             Some(format!("{told}\n`{}`, {}", report.command, report.machine.cpu))
+        }
+        // The page has a title of its own.
+        "results" => {
+            let told = markdown::render(report?);
+            Some(told.split_once("\n\n").map_or_else(String::new, |(_, rest)| rest.to_owned()))
         }
         "exit-codes-tools" => Some(exit_codes_of_tools(helps)),
         "exit-codes-xtask" => Some(exit_codes_of_xtask()),
@@ -127,6 +132,17 @@ mod tests {
         assert!(shown.starts_with("```text\nAbout\n\nUsage: x") && shown.ends_with("note.\n```"));
         assert_eq!(part("help-cat", &helps(), None), None);
         assert_eq!(part("help", &helps(), None), None);
+    }
+
+    #[test]
+    fn results_are_those_of_the_report_and_without_one_there_are_none() {
+        let report = serde_json::from_str(include_str!("../report/example.json")).unwrap();
+        let whole = part("results", &[], Some(&report)).unwrap();
+        assert!(whole.starts_with("`cargo xtask pgo") && whole.contains("## Evaluation cases"));
+        let means = part("results-means", &[], Some(&report)).unwrap();
+        assert!(means.starts_with("| geometric mean | gain [95 %] |"), "{means}");
+        assert_eq!(part("results", &[], None), None);
+        assert_eq!(part("results-means", &[], None), None);
     }
 
     #[test]
