@@ -51,7 +51,9 @@ fn run(ctx: &Ctx, step: &str) -> Result<()> {
             toolchain::openssh(ctx)?;
             // Without a hyperfine some tests say so and do half of what they could.
             toolchain::preflight(ctx, Need::Comparison, true)?;
-            cmd!(sh, "cargo test --workspace --locked --no-fail-fast")
+            // Tests wait for servers and children half of their time.
+            let threads = (2 * std::thread::available_parallelism()?.get()).to_string();
+            cmd!(sh, "cargo test --workspace --locked --no-fail-fast -- --test-threads {threads}")
         }
         "tidy" => return tidy::tidy().and_then(|()| codegen::generate(ctx, true)),
         "portability" => return ci_portability::run(ctx),

@@ -2,6 +2,7 @@
 //! every kind of bad profile must be refused with its own exit code, and nothing may be lost.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use rustix::process::Signal;
@@ -16,13 +17,13 @@ use crate::profile::{packed, store};
 use crate::recipe::ship_gates;
 use crate::toolchain::{Compiler, llvm_bin};
 
-/// The tool of the tiny run: small, and its cases are many.
+/// The tool of the tiny run whose profiles are damaged: small, and its cases are many.
 const TOOL: &str = "dgrep";
-/// Its inputs, in lines.
-const TINY: &str = "2000";
-/// The tool whose profile may not be made of handshakes, and a size at which it is not.
+/// The tool whose profile may not be made of handshakes. It is driven by real clients.
 const SERVER: &str = "dserver";
+/// Inputs in lines: so many that a server does more than shake hands, and so few that it does not.
 const ENOUGH: &str = "40000";
+const TOO_FEW: &str = "2000";
 
 /// The folders of the tiny run.
 struct Gates<'a> {
@@ -33,7 +34,8 @@ struct Gates<'a> {
     profdata: PathBuf,
 }
 
-/// Runs the pipeline once and breaks it in every way that has a gate.
+/// Runs the pipeline once and breaks it in every way that has a gate. All commands are about the
+/// same tools: with another profile for both, cargo would build every crate again.
 pub(crate) fn run(ctx: &Ctx) -> Result<()> {
     let compiler = Compiler::ask(ctx)?;
     let gates = Gates {
@@ -59,7 +61,9 @@ pub(crate) fn run(ctx: &Ctx) -> Result<()> {
     for flags in ["-O", ""] {
         gates.expect("foreign flags", Fault::Toolchain.code(), &["pgo"], &[(variable, flags)])?;
     }
-    gates.train_a_server()?;
+    let too_little = gates.words_of(&[SERVER], TOO_FEW, &["pgo-generate"]);
+    let what = "a server trained to shake hands";
+    gates.expect_all(what, Fault::Quality.code(), &too_little, &[])?;
     eprintln!("   every gate held");
     Ok(())
 }
@@ -217,26 +221,14 @@ impl Gates<'_> {
         Ok(())
     }
 
-    /// A server, driven by real clients: refused while it is given so little to do that most of
-    /// its work is handshakes, trained and compared when it has enough.
-    fn train_a_server(&self) -> Result<()> {
-        for (what, code, size) in [
-            ("a server trained to shake hands", Fault::Quality.code(), TINY),
-            ("a trained server", 0, ENOUGH),
-        ] {
-            let all = self.words_of(SERVER, size, &["pgo"]);
-            self.expect_all(what, code, &all, &[])?;
-        }
-        Ok(())
-    }
-
     /// The whole command line of one command of the tiny pipeline.
     fn words(&self, words: &[&str]) -> Vec<String> {
-        self.words_of(TOOL, TINY, words)
+        self.words_of(&[TOOL, SERVER], ENOUGH, words)
     }
 
-    fn words_of(&self, tool: &str, data_size: &str, words: &[&str]) -> Vec<String> {
-        let mut all = vec![words[0].to_owned(), tool.to_owned()];
+    fn words_of(&self, tools: &[&str], data_size: &str, words: &[&str]) -> Vec<String> {
+        let mut all = vec![words[0].to_owned()];
+        all.extend(tools.iter().map(|tool| (*tool).to_owned()));
         all.push(format!("--out-dir={}", self.out_dir.display()));
         all.push(format!("--profile-dir={}", self.profile_dir.display()));
         all.push("--cargo-profile=dist-quick".to_owned());
@@ -256,6 +248,7 @@ impl Gates<'_> {
     }
 
     fn expect_all(&self, what: &str, code: u8, all: &[String], env: &[(&str, &str)]) -> Result<()> {
+        let began = Instant::now();
         let (got, stderr) = self.xtask(all, env)?;
         anyhow::ensure!(
             got == i32::from(code),
@@ -263,7 +256,7 @@ impl Gates<'_> {
             all.join(" ")
         );
         let said = stderr.lines().rev().find(|line| line.starts_with("error: ")).unwrap_or("ok");
-        eprintln!("   {what}: exit {got}, {said}");
+        eprintln!("   {what}: exit {got}, {said}, {:.0} s", began.elapsed().as_secs_f64());
         Ok(())
     }
 

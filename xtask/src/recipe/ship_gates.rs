@@ -98,7 +98,7 @@ impl Gates<'_> {
         let finished = self.ctx.children.spawn(&mut command)?.finish(None, |_| {})?;
         let (got, said) = (finished.code, &finished.stderr);
         anyhow::ensure!(got == i32::from(code), "{what}: exit {got}, not {code}:\n{said}");
-        eprintln!("   {what}: exit {got}");
+        eprintln!("   {what}: exit {got}, {:.0} s", finished.wall.as_secs_f64());
         Ok(())
     }
 }
