@@ -25,7 +25,7 @@ const HEAP_LIMIT: f64 = 1.15;
 const OFF_LIMIT: f64 = 1.005;
 /// The large log is read so often in one run that the run takes seconds, as the runs that people
 /// profile: naming and writing a profile takes the same time however long the run was.
-const TIMES: usize = 10;
+const TIMES: usize = 25;
 /// Starts take milliseconds, so many are cheap.
 const START_ROUNDS: u32 = 5;
 /// Lines of the small log.
@@ -38,10 +38,10 @@ const QUERY: &str =
 pub(crate) struct BenchProfile {
     #[command(flatten)]
     pub(crate) common: BenchCommon,
-    /// Rounds of each contest: every arm once per round, in shuffled order [default: 20, --quick: 5]
+    /// Rounds of each contest: every arm once per round, in shuffled order [default: 12, --quick: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1000))]
     rounds: Option<u32>,
-    /// Bytes of the logs, which are read ten times in a run [default: 1000000000, --quick: 50000000]
+    /// Bytes of the logs, which are read 25 times in a run [default: 400000000, --quick: 50000000]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(100_000..=100_000_000_000))]
     data_size: Option<u64>,
     /// Small data and few rounds: the figures are told, none has a bar
@@ -58,7 +58,7 @@ pub(crate) struct BenchProfile {
 impl BenchProfile {
     /// Rounds, and bytes of a log.
     pub(crate) fn sizes(&self) -> (u32, u64) {
-        let (rounds, bytes) = if self.quick { (5, 50_000_000) } else { (20, 1_000_000_000) };
+        let (rounds, bytes) = if self.quick { (5, 50_000_000) } else { (12, 400_000_000) };
         (self.rounds.unwrap_or(rounds), self.data_size.unwrap_or(bytes))
     }
 
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_quick_run_has_no_bars() {
         let (full, quick) = (parsed(&[]), parsed(&["--quick", "--rounds", "7"]));
-        assert_eq!((full.sizes(), quick.sizes()), ((20, 1_000_000_000), (7, 50_000_000)));
+        assert_eq!((full.sizes(), quick.sizes()), ((12, 400_000_000), (7, 50_000_000)));
         assert!((full.bar(CPU_LIMIT) - 1.02).abs() < 1e-9 && quick.bar(CPU_LIMIT).is_infinite());
     }
 
