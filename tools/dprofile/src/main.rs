@@ -21,14 +21,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread;
 
 use clap::{Args, Parser, Subcommand};
-use crossbeam_channel::{bounded, select};
 use dtail_process::command_line;
 use dtail_process::exit::Exit;
 use dtail_process::panics;
-use dtail_process::signals::StopSignals;
+use dtail_process::signals::{Ended, StopSignals};
 
 use crate::recording::Recording;
 
@@ -215,27 +213,17 @@ fn main() -> ExitCode {
 
 /// Works on a thread of its own, so that a signal ends the program at once by a return.
 fn until_stopped(typed: Dprofile) -> Exit {
-    let stop = match StopSignals::catch(Arc::new(AtomicBool::new(false))) {
+    let stop = match StopSignals::catch(&Arc::new(AtomicBool::new(false))) {
         Ok(stop) => stop,
         Err(err) => return leave(Err(format!("cannot listen for signals: {err}"))),
     };
     let serves = typed.web || matches!(typed.command, Some(Command::Web(_)));
-    let (report, done) = bounded(1);
-    let worker = thread::Builder::new().name("work".to_owned()).spawn(move || {
-        // Nobody listens any more if a signal came first.
-        let _heard = report.send(run(typed));
-    });
-    if let Err(err) = worker {
-        return leave(Err(format!("cannot start a thread: {err}")));
-    }
-    select! {
-        // The sender is gone without a word only after a panic, which has been told.
-        recv(done) -> done => done.map_or(Exit::Error, leave),
-        recv(stop.received()) -> signal => match signal {
-            Ok(_) if serves => Exit::Ok,
-            Ok(signal) => Exit::Interrupted(signal),
-            Err(_) => Exit::Error,
-        },
+    match stop.wait_for("work", move || run(typed)) {
+        Ok(Ended::Done(done)) => leave(done),
+        Ok(Ended::Panicked) => Exit::Error,
+        Ok(Ended::Signal(..)) if serves => Exit::Ok,
+        Ok(Ended::Signal(signal, _)) => Exit::Interrupted(signal),
+        Err(err) => leave(Err(format!("cannot start a thread: {err}"))),
     }
 }
 

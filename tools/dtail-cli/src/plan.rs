@@ -209,7 +209,7 @@ fn settings(
     };
     let default_log_format = config.mapreduce_log_format.clone().filter(|name| !name.is_empty());
     Ok(Settings {
-        host: query.map_or_else(HostFacts::default, host_facts),
+        host: query.map_or_else(HostFacts::default, |_| host_facts()),
         max_line_length,
         default_log_format: default_log_format.unwrap_or_else(|| "default".to_owned()),
         user_formats: UserFormats::new(config.log_formats.iter().cloned()),
@@ -221,12 +221,8 @@ fn settings(
     })
 }
 
-fn host_facts(query: &Query) -> HostFacts {
+fn host_facts() -> HostFacts {
     let hostname = HostName::current().full;
-    // To find the zone takes longer than to aggregate a small file.
-    if !query.names_time_zone() {
-        return HostFacts { hostname, ..HostFacts::default() };
-    }
     let zone = LocalZone::current();
     HostFacts { hostname, timezone: zone.abbreviation, timeoffset: zone.offset }
 }

@@ -32,10 +32,10 @@ const IDLE: Duration = Duration::from_millis(500);
 
 /// How printing ended. What there was to say about it has been said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum Printed {
     /// All was printed that came. `files_named`: how many files were named because of what they do
     /// or do not hold, if that was asked for.
-    Printed { outcome: Outcome, files_named: Option<u64> },
+    Whole { outcome: Outcome, files_named: Option<u64> },
     /// The reader closed the pipe: it has seen enough.
     NobodyReads,
     /// The output could not be written, or the session broke.
@@ -91,7 +91,7 @@ impl Printer {
     }
 
     /// Prints until the run has ended or cannot be printed any more; then the run is cancelled.
-    pub(crate) fn print(mut self, run: Run, cancel: &AtomicBool) -> Ended {
+    pub(crate) fn print(mut self, run: Run, cancel: &AtomicBool) -> Printed {
         let printed = self.print_events(run.events(), cancel);
         if printed.is_err() {
             cancel.store(true, Ordering::SeqCst);
@@ -106,14 +106,14 @@ impl Printer {
             (Ok(()), Ok(mut outcome)) if !self.outfile_failed => {
                 outcome.summary.files = outcome.summary.files.saturating_sub(self.failed_copies);
                 outcome.summary.failed_files += self.failed_copies;
-                Ended::Printed { outcome, files_named: self.lines.files_named() }
+                Printed::Whole { outcome, files_named: self.lines.files_named() }
             }
-            (Ok(()), _) => Ended::Failed,
-            (Err(err), _) if err.kind() == io::ErrorKind::BrokenPipe => Ended::NobodyReads,
+            (Ok(()), _) => Printed::Failed,
+            (Err(err), _) if err.kind() == io::ErrorKind::BrokenPipe => Printed::NobodyReads,
             (Err(err), _) => {
                 let text = format!("cannot write to standard output: {err}");
                 tell_people(self.diagnostics.program, Level::Error, &text);
-                Ended::Failed
+                Printed::Failed
             }
         }
     }

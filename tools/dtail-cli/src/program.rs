@@ -5,16 +5,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use crossbeam_channel::{Receiver, bounded, select};
 use dtail_client::{Outcome, Run, start_local, start_local_interactive, start_remote};
 use dtail_process::config::Config;
 use dtail_process::exit::Exit;
 use dtail_process::panics;
-use dtail_process::signals::StopSignals;
+use dtail_process::signals::{Ended, StopSignals};
 
 use crate::arguments::{
     ColorChoice, CommonArgs, FollowArgs, GrepArgs, InputArgs, NumberArgs, QueryArgs, SearchArgs,
@@ -22,7 +20,7 @@ use crate::arguments::{
 use crate::color::Style;
 use crate::output::Output;
 use crate::plan::{self, Plan};
-use crate::printer::{Ended, Printer};
+use crate::printer::{Printed, Printer};
 use crate::prompt::SavedTerminal;
 use crate::{color_table, explanation, hosts, interactive};
 use dtail_process::command_line::{self, NotParsed};
@@ -115,8 +113,8 @@ fn run(typed: Typed) -> Result<Exit, String> {
         }
     }
     let cancel = Arc::new(AtomicBool::new(false));
-    let signals = StopSignals::catch(Arc::clone(&cancel))
-        .map_err(|err| format!("cannot catch signals: {err}"))?;
+    let signals =
+        StopSignals::catch(&cancel).map_err(|err| format!("cannot catch signals: {err}"))?;
     if !hosts::is_remote(&typed.common.remote) {
         return carry_out(Plan::new(&typed)?, cancel, &signals);
     }
@@ -130,24 +128,20 @@ fn run(typed: Typed) -> Result<Exit, String> {
 /// of which a signal ends: then it is the error.
 fn plan_with_questions(typed: Typed, signals: &StopSignals) -> Result<Result<Plan, u8>, String> {
     let terminal = SavedTerminal::save();
-    let (report, made) = bounded(1);
-    thread::Builder::new()
-        .name("plan".to_owned())
-        .spawn(move || {
-            let _main_waits = report.send(Plan::new(&typed)).is_ok();
-        })
-        .map_err(|err| format!("cannot start a thread: {err}"))?;
-    select! {
-        recv(made) -> plan => {
-            plan.unwrap_or_else(|_| Err("internal error, please report it".to_owned())).map(Ok)
-        }
-        recv(signals.received()) -> signal => {
+    match signals.wait_for("plan", move || Plan::new(&typed)).map_err(|err| no_thread(&err))? {
+        Ended::Done(plan) => plan.map(Ok),
+        Ended::Panicked => Err("internal error, please report it".to_owned()),
+        Ended::Signal(signal, _) => {
             if let Some(terminal) = terminal {
                 terminal.restore();
             }
-            Ok(Err(signal.unwrap_or_default()))
+            Ok(Err(signal))
         }
     }
+}
+
+fn no_thread(err: &io::Error) -> String {
+    format!("cannot start a thread: {err}")
 }
 
 fn carry_out(
@@ -168,15 +162,12 @@ fn carry_out(
     let printer =
         Printer::new(plan).map_err(|err| format!("cannot write to standard output: {err}"))?;
     // A write to a reader that has stalled blocks for ever, so it must not be in this thread.
-    let (report, ended) = bounded(1);
-    thread::Builder::new()
-        .name("printer".to_owned())
-        .spawn(move || {
-            let ended = printer.print(run, &cancel);
-            let _main_waits = report.send(ended).is_ok();
-        })
-        .map_err(|err| format!("cannot start a thread: {err}"))?;
-    Ok(wait(tool, &ended, signals.received()))
+    let ended = signals.wait_for("printer", move || printer.print(run, &cancel));
+    Ok(match ended.map_err(|err| no_thread(&err))? {
+        Ended::Done(printed) => leave(tool, Some(printed), None),
+        Ended::Panicked => Exit::Error,
+        Ended::Signal(signal, rest) => leave(tool, rest.recv_timeout(GRACE).ok(), Some(signal)),
+    })
 }
 
 fn start(plan: &mut Plan, cancel: &Arc<AtomicBool>) -> Result<Run, String> {
@@ -191,31 +182,20 @@ fn start(plan: &mut Plan, cancel: &Arc<AtomicBool>) -> Result<Run, String> {
     started.map_err(|err| format!("{err} (see {} --help)", plan.tool.name()))
 }
 
-/// Waits for the printer to end, or for a signal and then a little longer.
-fn wait(tool: Tool, ended: &Receiver<Ended>, signals: &Receiver<u8>) -> Exit {
-    let (ended, signal) = select! {
-        recv(ended) -> ended => (ended.ok(), None),
-        recv(signals) -> signal => {
-            // Without a thread to report signals there would be none.
-            let signal = signal.ok();
-            match signal {
-                Some(_) => (ended.recv_timeout(GRACE).ok(), signal),
-                None => (ended.recv().ok(), None),
-            }
-        }
-    };
-    match (ended, signal) {
-        (Some(Ended::Failed), _) | (None, None) => Exit::Error,
+/// The exit code, after a signal also of a run that did not end in time.
+fn leave(tool: Tool, printed: Option<Printed>, signal: Option<u8>) -> Exit {
+    match (printed, signal) {
+        (Some(Printed::Failed), _) | (None, None) => Exit::Error,
         // Following has no other end, so being stopped is its success.
-        (ended, Some(_)) if tool == Tool::Dtail => match ended {
-            Some(Ended::Printed { outcome, .. }) if !outcome.failed_hosts.is_empty() => {
+        (printed, Some(_)) if tool == Tool::Dtail => match printed {
+            Some(Printed::Whole { outcome, .. }) if !outcome.failed_hosts.is_empty() => {
                 judge(tool, &outcome, None)
             }
             _ => Exit::Ok,
         },
         (_, Some(signal)) => Exit::Interrupted(signal),
-        (Some(Ended::NobodyReads), None) => Exit::Ok,
-        (Some(Ended::Printed { outcome, files_named }), None) => judge(tool, &outcome, files_named),
+        (Some(Printed::NobodyReads), None) => Exit::Ok,
+        (Some(Printed::Whole { outcome, files_named }), None) => judge(tool, &outcome, files_named),
     }
 }
 

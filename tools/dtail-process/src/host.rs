@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use jiff::{Timestamp, tz::TimeZone};
+use dtail_profile::local_now;
 
 use crate::environment;
 
@@ -53,8 +53,8 @@ pub struct LocalZone {
 impl LocalZone {
     /// From `TZ` or the system's configuration.
     pub fn current() -> LocalZone {
-        let zone = TimeZone::system();
-        let info = zone.to_offset_info(Timestamp::now());
+        let now = local_now();
+        let info = now.time_zone().to_offset_info(now.timestamp());
         LocalZone { abbreviation: info.abbreviation().to_owned(), offset: info.offset().seconds() }
     }
 }

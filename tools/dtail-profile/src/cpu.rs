@@ -80,6 +80,7 @@ impl CpuTicks {
 
     fn assemble(&self, symbols: &mut Symbols) -> Profile {
         let types = [("samples", "count"), ("cpu", "nanoseconds")];
+        symbols.learn(self.ticks.stacks.keys().flatten());
         let mut assembly = Assembly::new(symbols, &types, self.started);
         let each = each(self.ticks.cpu, self.ticks.total());
         for (stack, count) in &self.ticks.stacks {

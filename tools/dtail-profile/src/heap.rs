@@ -243,6 +243,7 @@ impl HeapState {
             ("inuse_space", "bytes"),
         ];
         let started = HEAP.get().map_or_else(SystemTime::now, |heap| *lock(&heap.started));
+        symbols.learn(self.stacks.keys().flatten());
         let mut assembly = Assembly::new(symbols, &types, started);
         assembly.hide_allocation();
         for (stack, totals) in &self.stacks {

@@ -2,13 +2,17 @@
 //! functions, of libraries by their symbols. It reads those files and nothing else.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use addr2line::Loader;
 use object::read::{Object as _, ObjectSymbol as _, ReadCache, SymbolKind};
 
+use crate::allocator::unsampled;
 use crate::machine::{self, MappedFile};
 
 /// Where distributions keep debug information.
@@ -32,6 +36,8 @@ pub(crate) struct Frame {
 /// The files and what was read of them.
 pub(crate) struct Symbols {
     files: Vec<(MappedFile, Option<Names>)>,
+    /// What was learnt beforehand, by addresses.
+    learnt: HashMap<u64, Vec<Frame>>,
 }
 
 /// What a file says about its functions.
@@ -48,7 +54,8 @@ impl Symbols {
     /// Those of this process. Reads nothing yet.
     pub(crate) fn new() -> Symbols {
         let files = machine::mapped_files();
-        Symbols { files: files.into_iter().map(|file| (file, None)).collect() }
+        let files = files.into_iter().map(|file| (file, None)).collect();
+        Symbols { files, learnt: HashMap::new() }
     }
 
     /// The files.
@@ -56,25 +63,78 @@ impl Symbols {
         self.files.iter().map(|(file, _)| file)
     }
 
+    /// Looks up addresses of the program beforehand, from the lowest up and on a thread of its own
+    /// from the highest down: nearly all of the time goes into what debug information says of a
+    /// crate when its first address is met, and crates lie one behind the other.
+    pub(crate) fn learn<'a>(&mut self, addresses: impl Iterator<Item = &'a u64>) {
+        let mut addresses: Vec<u64> = addresses.copied().collect();
+        addresses.retain(|address| {
+            let file = self.file_of(*address).map(|index| &self.files[index].0);
+            file.is_some_and(MappedFile::is_program) && !self.learnt.contains_key(address)
+        });
+        addresses.sort_unstable();
+        addresses.dedup();
+        let Some(index) = addresses.first().and_then(|address| self.file_of(*address)) else {
+            return;
+        };
+        let (file, names) = &mut self.files[index];
+        let waiting = Mutex::new(addresses.iter());
+        let take = || waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = || {
+            let _kept_out = machine::keep_out();
+            unsampled(|| load(file).frames_of(file, || take().next_back()))
+        };
+        let learnt = thread::scope(|scope| {
+            // Without it we look up all.
+            let other = thread::Builder::new().name("names".to_owned()).spawn_scoped(scope, other);
+            let names = names.get_or_insert_with(|| load(file));
+            let mut learnt = names.frames_of(file, || take().next());
+            learnt.extend(other.into_iter().flat_map(|other| other.join().unwrap_or_default()));
+            learnt
+        });
+        self.learnt.extend(learnt);
+    }
+
+    fn file_of(&self, address: u64) -> Option<usize> {
+        let after = self.files.partition_point(|(file, _)| file.range.start <= address);
+        after.checked_sub(1).filter(|at| self.files[*at].0.range.contains(&address))
+    }
+
     /// Which of the files an address lies in, and the functions there, the innermost inlined one
     /// first. There is always one, if only the file's name.
     pub(crate) fn resolve(&mut self, address: u64) -> (Option<usize>, Vec<Frame>) {
-        let after = self.files.partition_point(|(file, _)| file.range.start <= address);
-        let index = after.checked_sub(1).filter(|at| self.files[*at].0.range.contains(&address));
+        let index = self.file_of(address);
         let Some(index) = index else { return (None, vec![Frame::unknown("[unknown]")]) };
         let (file, names) = &mut self.files[index];
-        let probe = address - file.bias;
-        let mut frames = match names.get_or_insert_with(|| load(file)) {
-            Names::Nothing => Vec::new(),
-            Names::Debug(loader) => frames(loader, probe),
-            Names::Symbols(symbols) => symbol(symbols, probe),
-        };
+        let mut frames =
+            self.learnt.get(&address).cloned().unwrap_or_else(|| {
+                names.get_or_insert_with(|| load(file)).frames(address - file.bias)
+            });
         if frames.is_empty() {
             let name = Path::new(&file.name).file_name();
             let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             frames.push(Frame::unknown(&format!("[{}]", name.trim_matches(['[', ']']))));
         }
         (Some(index), frames)
+    }
+}
+
+impl Names {
+    fn frames(&self, probe: u64) -> Vec<Frame> {
+        match self {
+            Names::Nothing => Vec::new(),
+            Names::Debug(loader) => frames(loader, probe),
+            Names::Symbols(symbols) => symbol(symbols, probe),
+        }
+    }
+
+    fn frames_of<'a>(
+        &self,
+        file: &MappedFile,
+        next: impl FnMut() -> Option<&'a u64>,
+    ) -> Vec<(u64, Vec<Frame>)> {
+        let addresses = std::iter::from_fn(next);
+        addresses.map(|address| (*address, self.frames(address - file.bias))).collect()
     }
 }
 
@@ -203,6 +263,19 @@ mod tests {
         let frame = frames.last().unwrap();
         assert!(frame.name.ends_with("symbols::tests::known_function"), "{frame:?}");
         assert!(frame.file.ends_with("symbols.rs") && line.abs_diff(frame.line) < 3, "{frame:?}");
+    }
+
+    #[test]
+    fn what_was_learnt_beforehand_is_what_would_have_been_found() {
+        let near = known_function as *const () as u64;
+        let other = Symbols::new as *const () as u64;
+        let addresses = [near, near + 1, other, libc::getpid as *const () as u64, 8];
+        let (mut learnt, mut asked) = (Symbols::new(), Symbols::new());
+        learnt.learn(addresses.iter());
+        assert_eq!(learnt.learnt.len(), 3);
+        for address in addresses {
+            assert_eq!(learnt.resolve(address), asked.resolve(address));
+        }
     }
 
     #[test]

@@ -266,11 +266,6 @@ impl Query {
         self.outfile.as_ref()
     }
 
-    /// Whether it may ask for the time zone, which takes some time to find.
-    pub fn names_time_zone(&self) -> bool {
-        self.text.contains("$timezone") || self.text.contains("$timeoffset")
-    }
-
     /// What is odd about the query though it can run: words that mean nothing, unknown variables.
     /// One line each, without prefix. `default_format` is the configured log format; a format that
     /// is neither built in nor one of `user_formats` may be known to the hosts that are asked.

@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::mem;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -18,9 +19,11 @@ use super::stack;
 use super::tasks::{self, TaskList, ThreadSet, keep_out};
 
 /// Samples that wait to be added up.
-const RING: usize = 1024;
-/// How often the ring is emptied and new threads are looked for.
-const ROUND: Duration = Duration::from_millis(10);
+const RING: u32 = 1024;
+/// How often the ring is emptied and new threads are looked for: twice as seldom each time that
+/// there are no new ones, down to the second. Until it is found, a thread is sampled by the timer
+/// of the process.
+const ROUNDS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 /// A thread's CPU clock, as the kernel numbers clocks.
 const CLOCK_OF_THREAD: u32 = 4 | 2;
 
@@ -85,7 +88,7 @@ impl Sampler {
         handler::install()?;
         let list = TaskList::open().map_err(|err| format!("cannot list threads: {err}"))?;
         let period = Duration::from_secs(1) / hertz.max(1);
-        TICKS.put(TickTarget { ring: Ring::new(RING), timed: ThreadSet::new() });
+        TICKS.put(TickTarget { ring: Ring::new(RING as usize), timed: ThreadSet::new() });
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let mut round = Round::new(period, list);
@@ -165,10 +168,13 @@ impl Round {
         // Not sooner: until now it would have counted this thread.
         let (clock, period) = (libc::CLOCK_PROCESS_CPUTIME_ID, self.period);
         self.of_process = Timer::new(clock, None, period, period).ok();
+        let [shortest, longest] = ROUNDS;
+        let longest = self.half_a_ring().clamp(shortest, longest);
+        let mut round = shortest;
         while !stop.load(Ordering::SeqCst) {
             self.drain();
-            self.follow_threads();
-            thread::park_timeout(ROUND);
+            round = if self.follow_threads() { shortest } else { (round * 2).min(longest) };
+            thread::park_timeout(round);
         }
         let elapsed = self.started.elapsed();
         let cpu = cpu_time(libc::CLOCK_PROCESS_CPUTIME_ID).saturating_sub(self.cpu_before);
@@ -199,11 +205,18 @@ impl Round {
         });
     }
 
-    /// Gives new threads a timer and takes it from those that have ended.
-    fn follow_threads(&mut self) {
+    /// How long it takes at least to fill half of the ring.
+    fn half_a_ring(&self) -> Duration {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        self.period * (RING / 2) / u32::try_from(processors).unwrap_or(u32::MAX)
+    }
+
+    /// Gives new threads a timer and takes it from those that have ended. Whether there are any.
+    fn follow_threads(&mut self) -> bool {
         if self.list.read(&mut self.threads).is_err() {
-            return;
+            return false;
         }
+        let mut has_new = false;
         let Round { threads, timers, period, seed, .. } = self;
         TICKS.enter(|target| {
             timers.retain(|thread, _| {
@@ -224,9 +237,11 @@ impl Round {
                 if let Ok(timer) = Timer::new(clock, Some(*thread), first, *period) {
                     target.timed.insert(*thread);
                     timers.insert(*thread, timer);
+                    has_new = true;
                 }
             }
         });
+        has_new
     }
 }
 
