@@ -20,9 +20,9 @@ use super::tasks::{self, TaskList, ThreadSet, keep_out};
 
 /// Samples that wait to be added up.
 const RING: u32 = 1024;
-/// How often the ring is emptied and new threads are looked for: twice as seldom each time that
-/// there are no new ones, down to the second. Until it is found, a thread is sampled by the timer
-/// of the process.
+/// The shortest and the longest time after which the ring is emptied and new threads are looked
+/// for: it doubles each time that there are none. Until it is found, a thread is sampled by the
+/// timer of the process.
 const ROUNDS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 /// A thread's CPU clock, as the kernel numbers clocks.
 const CLOCK_OF_THREAD: u32 = 4 | 2;
