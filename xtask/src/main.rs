@@ -20,6 +20,7 @@ mod profile;
 mod progress;
 mod random;
 mod recipe;
+mod registered;
 mod report;
 mod ship;
 mod surroundings;

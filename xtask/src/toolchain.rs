@@ -11,13 +11,9 @@ use crate::atomic;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::flags;
-use crate::recipe::own_root;
+use crate::registered::{Found, HYPERFINE};
 use crate::surroundings;
 
-/// The release that is installed when PATH has none: newer ones need a newer compiler.
-const HYPERFINE_VERSION: &str = "1.20.0";
-/// The first release that can feed a file to standard input (`--input`).
-const HYPERFINE_OLDEST: (u32, u32) = (1, 16);
 /// Three flavours of fat-LTO builds, inputs and raw profiles.
 const DISK_NEEDED: u64 = 4 << 30;
 
@@ -36,7 +32,7 @@ pub(crate) struct Toolchain {
     pub(crate) cargo: String,
     pub(crate) profdata: PathBuf,
     /// Only when programs are to be compared.
-    pub(crate) hyperfine: Option<Hyperfine>,
+    pub(crate) hyperfine: Option<Found>,
 }
 
 /// What a recipe needs beyond the compiler and its profile tools.
@@ -48,13 +44,6 @@ pub(crate) enum Need {
     Builds,
     /// Building and comparing programs.
     Comparison,
-}
-
-/// hyperfine and what its version can do.
-#[derive(Clone, Debug)]
-pub(crate) struct Hyperfine {
-    pub(crate) path: PathBuf,
-    pub(crate) version: String,
 }
 
 /// Something that keeps the pipeline from running, and the command that mends it.
@@ -291,39 +280,17 @@ fn prove(ctx: &Ctx, profdata: PathBuf, mend: &str) -> Result<PathBuf, Trouble> {
     }
 }
 
-fn hyperfine(ctx: &Ctx, mend: bool) -> Result<Hyperfine, Trouble> {
-    let root = Path::new("target/tools");
-    let own = ctx.root.join(root).join("bin/hyperfine");
-    // Another workspace need not build what this one has.
-    let ours = own_root().join(root).join("bin/hyperfine");
-    let usable = |path: PathBuf| usable_hyperfine(ctx, path);
-    let found = in_path("hyperfine").and_then(usable).or_else(|| usable(own.clone()));
-    if let Some(found) = found.or_else(|| usable(ours)) {
-        eprintln!("   hyperfine {} ({})", found.version, found.path.display());
-        return Ok(found);
+fn hyperfine(ctx: &Ctx, mend: bool) -> Result<Found, Trouble> {
+    let provided = if mend { HYPERFINE.provided(ctx).map(Some) } else { Ok(HYPERFINE.found(ctx)) };
+    if let Err(error) = &provided {
+        eprintln!("   {error:#}");
+        ctx.children.check().map_err(Trouble::Error)?;
     }
-    let install = cmd!(
-        ctx.sh,
-        "cargo install hyperfine --version {HYPERFINE_VERSION} --locked --root {root}"
-    );
-    let text = install.to_string();
-    if mend {
-        if let Err(error) = ctx.run(install, "install-hyperfine") {
-            eprintln!("   {error:#}");
-            ctx.children.check().map_err(Trouble::Error)?;
-        }
-        if let Some(found) = usable(own) {
-            return Ok(found);
-        }
-    }
-    let oldest = format!("{}.{}", HYPERFINE_OLDEST.0, HYPERFINE_OLDEST.1);
-    missing(format!("no hyperfine {oldest} or newer"), &text)
-}
-
-fn usable_hyperfine(ctx: &Ctx, path: PathBuf) -> Option<Hyperfine> {
-    let answer = ctx.ask(&path, &["--version"]).ok()?;
-    let version = answer.trim().strip_prefix("hyperfine ")?.to_owned();
-    (version_number(&version)? >= HYPERFINE_OLDEST).then_some(Hyperfine { path, version })
+    let Ok(Some(found)) = provided else {
+        return missing(HYPERFINE.missing(), &HYPERFINE.install(ctx).to_string());
+    };
+    eprintln!("   hyperfine {} ({})", found.version, found.path.display());
+    Ok(found)
 }
 
 /// The first two numbers of `1.20.0`.
@@ -388,13 +355,5 @@ mod tests {
         assert_eq!(compiler.llvm_major(), "22");
         assert_eq!(compiler.host, "x86_64-unknown-linux-gnu");
         assert!(Compiler::parse("rustc 1.95.0").is_none());
-    }
-
-    #[test]
-    fn hyperfine_versions_are_compared_as_numbers() {
-        assert!(version_number("1.9.0").unwrap() < HYPERFINE_OLDEST);
-        assert!(version_number("1.20.0").unwrap() > HYPERFINE_OLDEST);
-        assert!(version_number("2.0.0").unwrap() > HYPERFINE_OLDEST);
-        assert_eq!(version_number("unknown"), None);
     }
 }

@@ -116,7 +116,7 @@ fn sorted_lines(bytes: &[u8]) -> Vec<&[u8]> {
 mod tests {
     use super::*;
     use crate::ctx::Ctx;
-    use crate::toolchain::Hyperfine;
+    use crate::registered::Found;
     use crate::workload::fixture::Companions;
     use std::collections::BTreeMap;
 
@@ -126,7 +126,7 @@ mod tests {
         let ctx = Ctx::new(dir.path(), &dir.path().join("out"), false, None).unwrap();
         let stage = Stage {
             ctx: &ctx,
-            hyperfine: &Hyperfine { path: "hyperfine".into(), version: String::new() },
+            hyperfine: &Found { path: "hyperfine".into(), version: String::new() },
             companions: &Companions::default(),
             servers: &BTreeMap::new(),
             folder: dir.path().to_owned(),

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 
 use crate::atomic;
 use crate::ctx::Ctx;
-use crate::toolchain::Hyperfine;
+use crate::registered::Found;
 use crate::workload::fixture::{self, Companions, Fixture, Live, Served};
 use crate::workload::generate::Generator;
 use crate::workload::inputs::{Input, Recipe, make_one};
@@ -29,7 +29,7 @@ const LIFE: Duration = Duration::from_secs(1800);
 /// What every figure needs.
 pub(crate) struct Stage<'a> {
     pub(crate) ctx: &'a Ctx,
-    pub(crate) hyperfine: &'a Hyperfine,
+    pub(crate) hyperfine: &'a Found,
     pub(crate) companions: &'a Companions,
     pub(crate) servers: &'a BTreeMap<String, Server>,
     /// Everything that is made goes here.

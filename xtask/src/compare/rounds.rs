@@ -17,7 +17,7 @@ use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::progress::Progress;
 use crate::random::Random;
-use crate::toolchain::Hyperfine;
+use crate::registered::Found;
 use crate::workload::case::{Job, Scene};
 use crate::workload::{Case, Kind, Measure, Workloads};
 use crate::{atomic, digest, words};
@@ -32,7 +32,7 @@ const PLACEBO: &str = "placebo";
 /// What a comparison needs beside the programs.
 pub(crate) struct Setup<'a> {
     pub(crate) ctx: &'a Ctx,
-    pub(crate) hyperfine: &'a Hyperfine,
+    pub(crate) hyperfine: &'a Found,
     pub(crate) workloads: &'a Workloads,
     pub(crate) scene: Scene<'a>,
     pub(crate) rounds: u32,

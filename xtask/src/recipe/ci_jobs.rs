@@ -1,6 +1,6 @@
 //! `ci matrix`, `ci run`, `ci workflows`: the workflows of `.github`, run and checked on any machine.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
@@ -10,38 +10,18 @@ use crate::cli;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::recipe::{LOST_AT_MOST, own_root, prove, rebase, release};
+use crate::registered::{ACTION_VALIDATOR, Registered, ZIZMOR};
 use crate::report;
 use crate::ship::targets::{self, Targets};
 use crate::ship::workflow::{self, Action, Job, Workflow, filled};
-use crate::toolchain::{self, Compiler, in_path};
+use crate::toolchain::Compiler;
 use crate::words;
 
 /// The file to which a step on GitHub writes what later steps read.
 const OUTPUT: &str = "GITHUB_OUTPUT";
-/// A program that looks at workflows.
-struct Judge {
-    program: &'static str,
-    /// Older versions do not know what they read.
-    oldest: (u32, u32),
-    args: &'static [&'static str],
-    /// How it is had.
-    mend: &'static str,
-}
-
-const JUDGES: [Judge; 2] = [
-    Judge {
-        program: "zizmor",
-        oldest: (1, 0),
-        args: &["--offline", "--quiet", "--no-progress"],
-        mend: "pip install zizmor",
-    },
-    Judge {
-        program: "action-validator",
-        oldest: (0, 9),
-        args: &[],
-        mend: "cargo install action-validator",
-    },
-];
+/// The programs that look at workflows, and how they are asked.
+const JUDGES: [(&Registered, &[&str]); 2] =
+    [(&ZIZMOR, &["--offline", "--quiet", "--no-progress"]), (&ACTION_VALIDATOR, &[])];
 
 /// Runs one of the subcommands of `ci`.
 pub(crate) fn run(command: &cli::CiCommand) -> Result<()> {
@@ -163,40 +143,30 @@ fn chosen<'a>(workflows: &'a [Workflow], name: &str) -> Result<Vec<(&'a Workflow
     }
 }
 
-/// Checks the workflows: our own rules, and those of the programs that are there.
+/// Checks the workflows: our own rules, and those of the programs that are to be had.
 pub(crate) fn check_workflows(ctx: &Ctx) -> Result<()> {
     let offences = offences(&workflow::read_all(&ctx.root)?);
     anyhow::ensure!(offences.is_empty(), "the workflows:\n{}", offences.join("\n"));
-    for Judge { program, oldest, args, mend } in JUDGES {
-        let usable = |path: &PathBuf| {
-            let answer = ctx.ask(path, &["--version"]).ok();
-            answer.as_deref().and_then(version_in).is_some_and(|version| version >= oldest)
+    let mut files: Vec<String> =
+        glob::glob(&ctx.root.join(".github/workflows/*.yml").to_string_lossy())?
+            .map(|file| Ok(file?.display().to_string()))
+            .collect::<Result<_>>()?;
+    files.sort();
+    for (judge, args) in JUDGES {
+        let found = match judge.provided(ctx) {
+            Ok(found) => found,
+            Err(error) => {
+                ctx.children.check()?;
+                eprintln!("   SKIPPED: {error:#}");
+                continue;
+            }
         };
-        let Some(path) = in_path(program).filter(usable) else {
-            let (major, minor) = oldest;
-            eprintln!(
-                "   SKIPPED: no {program} {major}.{minor} or newer, so it did not look at the workflows ({mend})"
-            );
-            continue;
-        };
-        let mut files: Vec<PathBuf> =
-            glob::glob(&ctx.root.join(".github/workflows/*.yml").to_string_lossy())?
-                .collect::<Result<_, _>>()?;
-        files.sort();
-        for file in files {
-            let file = file.display().to_string();
-            let mut words = args.to_vec();
-            words.push(&file);
-            ctx.ask(&path, &words)?;
+        for file in &files {
+            ctx.ask(&found.path, &[args, &[file.as_str()]].concat())?;
         }
-        eprintln!("   {program} has nothing to say");
+        eprintln!("   {} {} has nothing to say", judge.name, found.version);
     }
     Ok(())
-}
-
-/// The version in an answer such as `zizmor 1.32.0`.
-fn version_in(answer: &str) -> Option<(u32, u32)> {
-    answer.split_whitespace().find_map(toolchain::version_number)
 }
 
 /// Everything about the workflows that our rules forbid.

@@ -16,7 +16,7 @@ use crate::recipe::{install, release};
 use crate::report;
 use crate::ship::targets::{Archive, Package, Target, Targets};
 use crate::ship::{archive, bill};
-use crate::toolchain::{Compiler, in_path};
+use crate::toolchain::Compiler;
 use crate::{atomic, digest};
 
 /// What the archives and packages are called.
@@ -167,7 +167,7 @@ impl Packing<'_> {
         atomic::fresh_dir(&project)?;
         atomic::write(&project.join("lib.rs"), b"")?;
         atomic::write(&project.join("Cargo.toml"), self.manifest()?.as_bytes())?;
-        let program = self.packager(package)?;
+        let program = package.packager().provided(self.ctx)?.path;
         let name = format!("{NAME}-{}-{}.{}", self.version, self.target.triple, package.name());
         let to = self.folder.join(name);
         // The packagers look for their manifest where they are.
@@ -190,23 +190,6 @@ impl Packing<'_> {
             self.ctx.run(command, package.name()).map(|_stdout| ())
         });
         made.map(|()| to)
-    }
-
-    /// The tool, which is installed below target/tools when it is not there.
-    fn packager(&self, package: Package) -> Result<PathBuf> {
-        let name = package.packager();
-        let root = self.ctx.root.join("target/tools");
-        let own = root.join("bin").join(name);
-        if let Some(found) = in_path(name).or_else(|| own.is_file().then(|| own.clone())) {
-            return Ok(found);
-        }
-        let install = cmd!(self.ctx.sh, "cargo install {name} --locked --root {root}");
-        self.ctx.run(install, "install-packager").map_err(|error| {
-            let text =
-                format!("no {name}, and it cannot be installed: {error:#}; cargo install {name}");
-            refuse(Fault::Toolchain, text)
-        })?;
-        Ok(own)
     }
 
     /// A cargo manifest that is nothing but the description of a package.

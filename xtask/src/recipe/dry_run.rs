@@ -13,7 +13,8 @@ use crate::profile::{collect, merge, profdata, store};
 use crate::recipe::pgo::case_options;
 use crate::recipe::plan::{Goal, Plan, selection, with_companions};
 use crate::recipe::{bolt, matrix, repro, sampled};
-use crate::toolchain::{Compiler, Hyperfine, llvm_bin};
+use crate::registered::Found;
+use crate::toolchain::{Compiler, llvm_bin};
 use crate::words;
 use crate::workload::case::{Job, Scene};
 use crate::workload::fixture::Companions;
@@ -70,7 +71,7 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
         return Ok(());
     }
     println!("# verify: every case with both programs; compare: {} rounds of", plan.rounds);
-    let hyperfine = Hyperfine { path: "hyperfine".into(), version: String::new() };
+    let hyperfine = Found { path: "hyperfine".into(), version: String::new() };
     let (companions, servers) = (Companions::default(), &workloads.servers);
     let scene = Scene { inputs: &inputs, servers, companions: &companions };
     let (rounds, max_rounds, workloads) = (plan.rounds, plan.max_rounds, &workloads);

@@ -10,12 +10,10 @@ use crate::cli;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::recipe::plan::own_root;
+use crate::registered::CARGO_FUZZ;
 use crate::{report, words};
 
 const FOLDER: &str = "tools/fuzz";
-/// The release that is installed; newer ones may need a newer compiler.
-const CARGO_FUZZ: &str = "0.13.2";
-const TOOLS: &str = "target/tools";
 const OUTPUT: &str = "target/fuzz";
 
 /// Runs each target for the given time; the first input that breaks one fails the recipe.
@@ -32,10 +30,10 @@ fn run(ctx: &Ctx, options: &cli::Fuzz) -> Result<()> {
         let text = format!("no fuzz target {unknown}; {FOLDER} has {}", known.join(", "));
         return Err(refuse(Fault::Usage, text));
     }
-    ctx.stage("cargo-fuzz", || provision(ctx))?;
+    let program = ctx.stage("cargo-fuzz", || CARGO_FUZZ.provided(ctx))?.path;
     let chosen = if options.targets.is_empty() { &known } else { &options.targets };
     for target in chosen {
-        ctx.stage(target, || one(ctx, target, options.seconds))?;
+        ctx.stage(target, || one(ctx, &program, target, options.seconds))?;
     }
     Ok(())
 }
@@ -59,32 +57,9 @@ fn targets(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Installs cargo-fuzz into target/tools when it is not there.
-fn provision(ctx: &Ctx) -> Result<()> {
-    let program = ctx.root.join(TOOLS).join("bin/cargo-fuzz");
-    let works = || ctx.ask(&program, &["--version"]).is_ok();
-    if works() {
-        return Ok(());
-    }
-    let sh = &ctx.sh;
-    let install =
-        cmd!(sh, "cargo install cargo-fuzz --version {CARGO_FUZZ} --locked --root {TOOLS}");
-    let failed = ctx.run(install, "install-cargo-fuzz").err();
-    ctx.children.check()?;
-    if works() {
-        return Ok(());
-    }
-    let why = failed.map(|error| format!(": {error:#}")).unwrap_or_default();
-    let text = format!(
-        "no cargo-fuzz, and installing it failed{why}; cargo needs its registry for that, and libFuzzer a C++ compiler (g++ or clang++)"
-    );
-    Err(refuse(Fault::Toolchain, text))
-}
-
 /// Runs one target. libFuzzer needs the compiler's unstable sanitizer flags, which the pinned
 /// toolchain gives to whoever says so.
-fn one(ctx: &Ctx, target: &str, seconds: u64) -> Result<()> {
-    let program = ctx.root.join(TOOLS).join("bin/cargo-fuzz");
+fn one(ctx: &Ctx, program: &Path, target: &str, seconds: u64) -> Result<()> {
     let output = ctx.root.join(OUTPUT);
     let corpus = output.join("corpus").join(target);
     let artifacts = output.join("artifacts").join(target);

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, refuse};
+use crate::registered::{CARGO_DEB, CARGO_GENERATE_RPM, Registered};
 
 /// All targets in the order of the file.
 #[derive(Debug, Deserialize)]
@@ -78,11 +79,11 @@ impl Package {
         }
     }
 
-    /// The program that makes it, which is also the name of its crate.
-    pub(crate) fn packager(self) -> &'static str {
+    /// The program that makes it.
+    pub(crate) fn packager(self) -> &'static Registered {
         match self {
-            Self::Deb => "cargo-deb",
-            Self::Rpm => "cargo-generate-rpm",
+            Self::Deb => &CARGO_DEB,
+            Self::Rpm => &CARGO_GENERATE_RPM,
         }
     }
 }
