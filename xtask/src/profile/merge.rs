@@ -124,9 +124,7 @@ fn merge_tool(
     let inputs: Vec<_> =
         weights.iter().copied().zip(merged.iter().map(|(_, path, _)| path.clone())).collect();
     let path = dir.join(format!("{tool}.profdata"));
-    profdata::run(ctx, Fault::Training, &path, |output| {
-        profdata::weighted_command(ctx, &toolchain.profdata, &inputs, output)
-    })?;
+    profdata::merge_weighted(ctx, toolchain, Fault::Training, &inputs, &path)?;
     // By way of the text form, which is what is stored: a build from the stored profile then has
     // the same bytes to start from.
     let text = profdata::text(ctx, toolchain, Fault::Quality, &path)?;
@@ -227,9 +225,7 @@ pub(crate) fn family(ctx: &Ctx, toolchain: &Toolchain, profiles: &[&Profile]) ->
     let shares: Vec<_> = profiles.iter().map(|profile| (1.0, profile.total)).collect();
     let paths = profiles.iter().map(|profile| profile.path.clone());
     let inputs: Vec<_> = weights(&shares).into_iter().zip(paths).collect();
-    profdata::run(ctx, Fault::Quality, &path, |output| {
-        profdata::weighted_command(ctx, &toolchain.profdata, &inputs, output)
-    })?;
+    profdata::merge_weighted(ctx, toolchain, Fault::Quality, &inputs, &path)?;
     let facts = profdata::facts(ctx, toolchain, Fault::Quality, &path)?;
     if let Some(fault) = facts.fault() {
         return Err(refuse(Fault::Quality, format!("{}: {fault}", path.display())));

@@ -13,7 +13,7 @@ use crate::profile::facts::Facts;
 use crate::toolchain::Toolchain;
 use crate::words;
 
-/// The merge of equally weighted raw profiles. `--failure-mode=any` refuses the lot when one of
+/// The merge of equally weighted profiles. `--failure-mode=any` refuses the lot when one of
 /// them is bad: the other modes exit 0 and ship what is left.
 pub(crate) fn merge_command<'a>(
     ctx: &'a Ctx,
@@ -21,21 +21,50 @@ pub(crate) fn merge_command<'a>(
     inputs: &[PathBuf],
     output: &Path,
 ) -> Cmd<'a> {
-    cmd!(ctx.sh, "{profdata} merge --failure-mode=any -o {output} {inputs...}")
+    // How many threads merge decides the order in the file, and a profile's bytes are its name.
+    cmd!(ctx.sh, "{profdata} merge --failure-mode=any --num-threads=1 -o {output} {inputs...}")
 }
 
-/// The merge of profiles with whole-number weights.
-pub(crate) fn weighted_command<'a>(
+/// The profile at `input` with all its counts multiplied.
+pub(crate) fn scale_command<'a>(
     ctx: &'a Ctx,
     profdata: &Path,
-    inputs: &[(u64, PathBuf)],
+    weight: u64,
+    input: &Path,
     output: &Path,
 ) -> Cmd<'a> {
-    let weighted: Vec<String> = inputs
-        .iter()
-        .map(|(weight, path)| format!("--weighted-input={weight},{}", path.display()))
-        .collect();
-    cmd!(ctx.sh, "{profdata} merge --failure-mode=any -o {output} {weighted...}")
+    let weighted = format!("{weight},{}", input.display());
+    cmd!(ctx.sh, "{profdata} merge --failure-mode=any --weighted-input={weighted} -o {output}")
+}
+
+/// Where the multiplied copy of a profile goes.
+pub(crate) fn scaled(path: &Path) -> PathBuf {
+    path.with_extension("scaled.profdata")
+}
+
+/// Merges profiles with whole-number weights into `output`.
+///
+/// Each is multiplied by itself first. In a merge of several, llvm-profdata (LLVM 22) multiplies the
+/// counters, but of the recorded values (targets of indirect calls, lengths of copies) only those
+/// that an earlier input has too: the others keep the count 1 × theirs, beside counters many times
+/// as large, and the compiler takes hot indirect calls for cold ones.
+pub(crate) fn merge_weighted(
+    ctx: &Ctx,
+    toolchain: &Toolchain,
+    fault: Fault,
+    inputs: &[(u64, PathBuf)],
+    output: &Path,
+) -> Result<()> {
+    let profdata = &toolchain.profdata;
+    let mut copies = Vec::new();
+    for (weight, path) in inputs {
+        let copy = scaled(path);
+        run(ctx, fault, &copy, |to| scale_command(ctx, profdata, *weight, path, to))?;
+        copies.push(copy);
+    }
+    run(ctx, fault, output, |to| merge_command(ctx, profdata, &copies, to))?;
+    copies.iter().try_for_each(std::fs::remove_file)?;
+    Ok(())
 }
 
 /// The text form of a profile, to standard output.
@@ -119,6 +148,41 @@ fn cause(stderr: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::toolchain::Need;
+
+    /// A profile of one function that called another one through a pointer.
+    fn calls(target: &str, count: u64) -> String {
+        format!(
+            "# IR level Instrumentation Flag\n:ir\ncaller\n# Func Hash:\n7\n# Num Counters:\n1\n\
+             # Counter Values:\n{count}\n# Num Value Kinds:\n1\n# ValueKind:\n0\n\
+             # NumValueSites:\n1\n1\n{target}:{count}\n\n\
+             {target}\n# Func Hash:\n8\n# Num Counters:\n1\n# Counter Values:\n{count}\n"
+        )
+    }
+
+    #[test]
+    fn a_weight_is_that_of_counters_and_of_recorded_values() {
+        let dir = tempfile::tempdir().unwrap();
+        let ctx = Ctx::new(crate::recipe::own_root(), dir.path(), false, None).unwrap();
+        let Ok(toolchain) = crate::toolchain::preflight(&ctx, Need::Profiles, true) else {
+            eprintln!("SKIPPED: no llvm-profdata, so no profiles are merged");
+            return;
+        };
+        let encoded = |name: &str, text: String| {
+            let path = dir.path().join(name);
+            encode(&ctx, &toolchain, Fault::Quality, &text, &path).unwrap();
+            path
+        };
+        let one = encoded("one.profdata", calls("first", 10));
+        let two = encoded("two.profdata", calls("second", 100));
+        let both = dir.path().join("both.profdata");
+        merge_weighted(&ctx, &toolchain, Fault::Quality, &[(7, one), (3, two)], &both).unwrap();
+        let text = text(&ctx, &toolchain, Fault::Quality, &both).unwrap();
+        for expected in ["\n370\n", "\nfirst:70\n", "\nsecond:300\n"] {
+            assert!(text.contains(expected), "no {expected:?} in {text}");
+        }
+        assert!(!scaled(&both.with_file_name("one.profdata")).exists());
+    }
 
     #[test]
     fn the_reason_is_the_first_warning_or_else_the_error() {

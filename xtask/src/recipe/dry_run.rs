@@ -59,10 +59,8 @@ pub(crate) fn print(ctx: &Ctx, plan: &Plan) -> Result<()> {
         }
     } else {
         let family = merge::family_path(ctx);
-        let weighted: Vec<_> = profiles.iter().map(|(_, path)| (1, path.clone())).collect();
-        println!("# merge (weights are computed from the counts)");
-        let merge = profdata::weighted_command(ctx, &profdata, &weighted, &family);
-        println!("{}", words::of(&merge.into()));
+        let paths: Vec<_> = profiles.iter().map(|(_, path)| path.clone()).collect();
+        merge_weighted(ctx, &profdata, &paths, &family);
         build(ctx, &selection, &Flavour::Optimised(family))?;
     }
     if plan.proof.repro {
@@ -96,10 +94,8 @@ fn rows(
     profiles: &[(String, PathBuf)],
 ) -> Result<()> {
     let family = merge::family_path(ctx);
-    let weighted: Vec<_> = profiles.iter().map(|(_, path)| (1, path.clone())).collect();
-    println!("# merge (weights are computed from the counts)");
-    let merge = profdata::weighted_command(ctx, profdata, &weighted, &family);
-    println!("{}", words::of(&merge.into()));
+    let paths: Vec<_> = profiles.iter().map(|(_, path)| path.clone()).collect();
+    merge_weighted(ctx, profdata, &paths, &family);
     let tried = matrix::tried(ctx);
     for (name, profile) in profiles.iter().chain([&("family".to_owned(), family)]) {
         println!("# row {name}\ncp {} {}", profile.display(), tried.display());
@@ -181,12 +177,10 @@ fn train_and_merge(
             let merge = profdata::merge_command(ctx, profdata, &[], &output);
             // The pattern stays unquoted: the shell finds the files.
             println!("{} {}", words::of(&merge.into()), raw.display());
-            merged.push((1, output));
+            merged.push(output);
         }
         let path = folder.join(format!("{tool}.profdata"));
-        println!("# (weights are computed from the counts)");
-        let merge = profdata::weighted_command(ctx, profdata, &merged, &path);
-        println!("{}", words::of(&merge.into()));
+        merge_weighted(ctx, profdata, &merged, &path);
         let profile_dir = ctx.root.join(&plan.common.profile_dir);
         let (published, _) = store::paths(&profile_dir, &selection.target, tool);
         if [Goal::Full, Goal::Generate].contains(&plan.goal) {
@@ -196,6 +190,18 @@ fn train_and_merge(
         profiles.push((tool.clone(), path));
     }
     Ok(profiles)
+}
+
+/// Prints how profiles are weighed and merged.
+fn merge_weighted(ctx: &Ctx, profdata: &Path, inputs: &[PathBuf], output: &Path) {
+    println!("# merge (weights are computed from the counts)");
+    for path in inputs {
+        let scale = profdata::scale_command(ctx, profdata, 1, path, &profdata::scaled(path));
+        println!("{}", words::of(&scale.into()));
+    }
+    let copies: Vec<_> = inputs.iter().map(|path| profdata::scaled(path)).collect();
+    let merge = profdata::merge_command(ctx, profdata, &copies, output);
+    println!("{}", words::of(&merge.into()));
 }
 
 /// Where the inputs will be; a dry run makes none, and a corpus is not read.
