@@ -184,21 +184,35 @@ impl Sources {
         Ok(Self { local: metadata.closure(&selection.packages)?, cargo_profile })
     }
 
-    /// The digest of every file the programs are built from: paths and contents, in path order.
+    /// The digest of all the programs are built from: the workspace's manifest, and every file of
+    /// their crates, paths and contents, in path order.
     pub(crate) fn digest(&self, root: &Path) -> Result<String> {
-        let mut files = vec![root.join("Cargo.toml")];
+        let manifest = root.join("Cargo.toml");
+        let mut files = Vec::new();
         for folder in self.local.values() {
             files.extend(source_files(folder)?);
         }
         files.sort();
         files.dedup();
         let mut all = digest::Digest::default();
-        for file in files {
+        all.update(of_programs(&std::fs::read_to_string(&manifest)?)?.as_bytes());
+        for file in files.into_iter().filter(|file| *file != manifest) {
             let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().into_owned();
             all.update(format!("{name}\0{}\n", digest::of_file(&file)?).as_bytes());
         }
         Ok(all.finish())
     }
+}
+
+/// What of the workspace's manifest decides about programs: neither comments nor lints, nor the
+/// settings of builds, of which a profile's manifest has those that it was made with.
+fn of_programs(manifest: &str) -> Result<String> {
+    let mut table: toml::Table = manifest.parse()?;
+    table.remove("profile");
+    if let Some(workspace) = table.get_mut("workspace").and_then(toml::Value::as_table_mut) {
+        workspace.remove("lints");
+    }
+    Ok(table.to_string())
 }
 
 /// The files of a crate that may end up in its programs: all but those of its folders for tests
@@ -314,6 +328,16 @@ impl Metadata {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comments_lints_and_other_builds_do_not_make_a_profile_stale() {
+        let of = |text: &str| of_programs(text).unwrap();
+        let plain = of("[workspace.dependencies]\nmemchr = \"2.8\"\n");
+        let more = "# Why.\n[workspace.dependencies]\nmemchr = \"2.8\"\n[workspace.lints.rust]\n\
+                    unsafe_code = \"deny\"\n[profile.dev]\ndebug = 1\n";
+        assert_eq!(of(more).replace("[workspace]\n\n", ""), plain.replace("[workspace]\n\n", ""));
+        assert_ne!(of("[workspace.dependencies]\nmemchr = \"2.9\"\n"), plain);
+    }
 
     #[test]
     fn only_a_crates_own_folders_of_tests_and_outputs_are_left_out() {
