@@ -46,8 +46,8 @@ pub(crate) fn scaled(path: &Path) -> PathBuf {
 ///
 /// Each is multiplied by itself first. In a merge of several, llvm-profdata (LLVM 22) multiplies the
 /// counters, but of the recorded values (targets of indirect calls, lengths of copies) only those
-/// that an earlier input has too: the others keep the count 1 × theirs, beside counters many times
-/// as large, and the compiler takes hot indirect calls for cold ones.
+/// that an earlier input has too: the others keep their plain counts beside counters many times as
+/// large, and the compiler takes hot indirect calls for cold ones.
 pub(crate) fn merge_weighted(
     ctx: &Ctx,
     toolchain: &Toolchain,
