@@ -19,7 +19,7 @@ pub(crate) struct Registered {
     /// What is installed: a later one may need another compiler.
     version: &'static str,
     /// The oldest that will do.
-    pub(crate) oldest: (u32, u32),
+    oldest: (u32, u32),
     registry: Registry,
 }
 
