@@ -1,6 +1,6 @@
 //! One typed `cargo build`: the command and the paths of its results come from the same values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -18,9 +18,19 @@ use crate::{atomic, digest};
 pub(crate) struct Selection {
     pub(crate) packages: Vec<String>,
     pub(crate) bins: Vec<String>,
+    /// Tool → the binary that is this tool when it is called by its name. A tool that is not here
+    /// is a binary of its own.
+    pub(crate) multicall: BTreeMap<String, String>,
     pub(crate) target: String,
     /// The profile of the workspace's Cargo.toml that every flavour is built with.
     pub(crate) cargo_profile: String,
+}
+
+impl Selection {
+    /// The binary that `tool` is or is in.
+    pub(crate) fn program<'a>(&'a self, tool: &'a str) -> &'a str {
+        self.multicall.get(tool).map_or(tool, String::as_str)
+    }
 }
 
 /// A built program. Only `build` makes one.
@@ -124,10 +134,11 @@ fn root_manifest(ctx: &Ctx) -> Result<toml::Table> {
 
 /// The cargo command of a build. Pure: `--dry-run` prints it.
 pub(crate) fn command<'a>(ctx: &'a Ctx, selection: &Selection, place: &Place) -> Cmd<'a> {
-    let Selection { packages, bins, target, cargo_profile } = selection;
+    let Selection { packages, bins, target, cargo_profile, .. } = selection;
     let Place { target_dir, config, .. } = place;
     let packages = packages.iter().flat_map(|name| ["--package", name]);
-    let bins = bins.iter().flat_map(|name| ["--bin", name]);
+    let bins: BTreeSet<&str> = bins.iter().map(|tool| selection.program(tool)).collect();
+    let bins = bins.into_iter().flat_map(|name| ["--bin", name]);
     let command = cmd!(
         ctx.sh,
         "cargo build --locked --profile {cargo_profile} --target {target} --target-dir {target_dir}
@@ -141,17 +152,29 @@ pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Resu
     let place = Place::of(ctx, flavour);
     atomic::write(&place.config, place.config_text(ctx, selection)?.as_bytes())?;
     let messages = ctx.run(command(ctx, selection, &place), &place.log)?;
-    let mut executables = executables(&messages);
+    let executables = executables(&messages);
     let mut bins = Vec::new();
     for tool in &selection.bins {
-        let path = executables
-            .remove(tool)
-            .with_context(|| format!("cargo built no program named {tool}"))?;
+        let program = selection.program(tool);
+        let built = executables
+            .get(program)
+            .with_context(|| format!("cargo built no program named {program}"))?;
+        let path = if program == tool { built.clone() } else { called(built, tool)? };
         let sha256 = digest::of_file(&path)?;
         let bytes = std::fs::metadata(&path)?.len();
         bins.push(Bin { tool: tool.clone(), path, sha256, bytes });
     }
     Ok(Bins { rustflags: place.rustflags, bins })
+}
+
+/// A multi-call program by the name of one of its tools, beside it.
+fn called(program: &Path, tool: &str) -> Result<PathBuf> {
+    let path = program.with_file_name(tool);
+    atomic::replace(&path, |link| {
+        std::fs::hard_link(program, link)
+            .with_context(|| format!("cannot link {} to {}", path.display(), program.display()))
+    })?;
+    Ok(path)
 }
 
 /// Reads cargo's JSON messages: binary name → path of the executable.
@@ -367,6 +390,19 @@ mod tests {
         assert!(profile_settings(&manifest, "dst").is_err());
         let without = profile_settings(&toml::Table::new(), "dist").unwrap();
         assert_eq!(without["dist"]["lto"].as_str(), Some("fat"));
+    }
+
+    #[test]
+    fn a_multicall_program_gets_the_name_of_each_tool_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("suite");
+        for content in ["old", "new"] {
+            atomic::write(&program, content.as_bytes()).unwrap();
+            let path = called(&program, "dgrep").unwrap();
+            assert_eq!(path, dir.path().join("dgrep"));
+            assert_eq!(std::fs::read_to_string(path).unwrap(), content);
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub(crate) fn programs(
     let names: Vec<String> = tools.iter().map(|tool| (*tool).to_owned()).collect();
     let all = workload::load(&ctx.root, &names, false)?;
     let selection = Selection {
-        packages: all.tools.iter().map(|tool| tool.package().to_owned()).collect(),
+        packages: all.packages().into_iter().collect(),
+        multicall: all.multicall(),
         bins: names,
         target: compiler.host.clone(),
         cargo_profile: cargo_profile.to_owned(),

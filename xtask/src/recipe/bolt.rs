@@ -136,7 +136,7 @@ fn rearrange(
     let dir = ctx.out_dir.join("bolt").join(tool);
     let raw = dir.join("raw");
     atomic::fresh_dir(&raw)?;
-    let counting = dir.join("counting");
+    let counting = dir.join(counting_name(tool));
     let told = ctx.run(instrument_command(ctx, bolt, &linked.path, &raw, &counting), "bolt")?;
     if !told.contains(CAN_MOVE) {
         return Ok(Err("it was linked without relocations, so BOLT cannot move code".to_owned()));
@@ -182,9 +182,10 @@ pub(crate) fn print(ctx: &Ctx, selection: &Selection, profile: PathBuf) -> Resul
         let (program, dir) = (programs.join(tool), ctx.out_dir.join("bolt").join(tool));
         let (raw, counts) = (dir.join("raw"), dir.join(format!("{tool}.fdata")));
         println!("# bolt {tool}");
-        let counting = instrument_command(ctx, &bolt, &program, &raw, &dir.join("counting"));
+        let counting =
+            instrument_command(ctx, &bolt, &program, &raw, &dir.join(counting_name(tool)));
         println!("{}", words::of(&counting.into()));
-        println!("# every training case with {}", dir.join("counting").display());
+        println!("# every training case with {}", dir.join(counting_name(tool)).display());
         println!("merge-fdata {}/* -o {}", raw.display(), counts.display());
         let layout = layout_command(ctx, &bolt, &program, &counts, &dir.join(tool));
         println!("{}", words::of(&layout.into()));
@@ -217,6 +218,11 @@ fn layout_command<'a>(
 ) -> Cmd<'a> {
     let optimiser = &bolt.optimiser;
     cmd!(ctx.sh, "{optimiser} {program} -data={counts} {LAYOUT...} -o {output}")
+}
+
+/// The counting program's file, whose name must still say which tool it is.
+fn counting_name(tool: &str) -> String {
+    format!("{tool}.counting")
 }
 
 fn raw_files(raw: &Path) -> Result<Vec<PathBuf>> {

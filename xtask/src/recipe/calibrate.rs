@@ -1,6 +1,7 @@
 //! `--from-pprof`: records every training case of one tool, solves for the mixture that resembles a
 //! CPU profile of production, and hands its weights to the merge. It trains nothing.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -90,6 +91,7 @@ fn reader(ctx: &Ctx, toolchain: &Toolchain) -> Result<PathBuf> {
     let selection = Selection {
         packages: vec![READER.to_owned()],
         bins: vec![READER.to_owned()],
+        multicall: BTreeMap::new(),
         target: toolchain.compiler.host.clone(),
         cargo_profile: READER_PROFILE.to_owned(),
     };

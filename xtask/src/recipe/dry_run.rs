@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use xshell::cmd;
 
 use crate::cargo::{self, Place, Selection};
 use crate::compare::rounds::{self, Setup};
@@ -135,6 +136,14 @@ pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Resu
         println!("#   {line}");
     }
     println!("{}", words::of(&cargo::command(ctx, selection, &place).into()));
+    let folder = programs(&place, selection);
+    for tool in &selection.bins {
+        let program = selection.program(tool);
+        if program != tool {
+            let (program, link) = (folder.join(program), folder.join(tool));
+            println!("{}", words::of(&cmd!(ctx.sh, "ln --force {program} {link}").into()));
+        }
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::fault::{Fault, refuse};
 use crate::profile::manifest::{Identity, SourceState};
 use crate::recipe::calibrate;
 use crate::toolchain::{Compiler, Need};
-use crate::workload::{self, Workload, Workloads};
+use crate::workload::{self, Workloads};
 use crate::{atomic, digest};
 
 /// How far the pipeline goes.
@@ -238,12 +238,12 @@ pub(crate) fn selection(
     compiler: &Compiler,
 ) -> Result<Selection> {
     let all = workload::load(&ctx.root, &[], false)?;
-    let packages = all.tools.iter().map(Workload::package);
     // A program that only runs beside others has no workload; its package has its name.
     let is_tool = |name: &str| all.tools.iter().any(|tool| tool.tool == name);
     let beside = all.companions().into_iter().filter(|name| !is_tool(name));
     Ok(Selection {
-        packages: packages.chain(beside).map(str::to_owned).collect(),
+        packages: all.packages().into_iter().chain(beside.map(str::to_owned)).collect(),
+        multicall: all.multicall(),
         bins: workloads.tools.iter().map(|tool| tool.tool.clone()).collect(),
         target: common.target.clone().unwrap_or_else(|| compiler.host.clone()),
         cargo_profile: common.cargo_profile.clone().unwrap_or_else(|| "dist".to_owned()),

@@ -1,7 +1,7 @@
 //! `profile`: runs cases of the tools while they record themselves, shows the largest functions
 //! with dprofile, and says how to look further. It never trains and never measures time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -9,14 +9,14 @@ use anyhow::{Context as _, Result};
 use xshell::cmd;
 
 use crate::cargo::{self, Bins, Selection};
-use crate::cli::{Profile, ProfileRun, ProfileView};
+use crate::cli::{Common, Profile, ProfileRun, ProfileView};
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
 use crate::flags::Flavour;
 use crate::lock::Lock;
-use crate::recipe::plan::own_root;
+use crate::recipe::plan::{self, own_root, with_companions};
 use crate::report;
-use crate::toolchain::{self, Need};
+use crate::toolchain::{self, Compiler, Need};
 use crate::workload::case::{Job, Scene};
 use crate::workload::fixture::Companions;
 use crate::workload::{self, Case, Kind, Workloads, inputs};
@@ -90,7 +90,7 @@ fn record_all(
     let mut all = workload::load(&ctx.root, &wanted, false)?;
     choose(&mut all, choice, run.case.as_deref())?;
     let toolchain = ctx.stage("preflight", || toolchain::preflight(ctx, Need::Builds, false))?;
-    let selection = selection(&all, &toolchain.compiler.host, &run.cargo_profile);
+    let selection = selection(ctx, &all, &toolchain.compiler, &run.cargo_profile)?;
     let bins = ctx.stage("build", || cargo::build(ctx, &selection, &Flavour::Baseline))?;
     let inputs = ctx.stage("inputs", || inputs::make(ctx, &all, data_size, None))?;
     let companions = Companions::of(&bins);
@@ -135,19 +135,21 @@ fn choose(all: &mut Workloads, choice: Choice, named: Option<&str>) -> Result<()
     Ok(())
 }
 
-fn selection(all: &Workloads, target: &str, cargo_profile: &str) -> Selection {
-    let own = all.tools.iter().map(workload::Workload::package);
-    let beside = all.companions();
-    let names: BTreeSet<&str> = all.tools.iter().map(|workload| workload.tool.as_str()).collect();
-    let packages: BTreeSet<&str> = own.chain(beside.iter().copied()).chain([READER]).collect();
-    let bins: BTreeSet<&str> = names.into_iter().chain(beside).chain([READER]).collect();
-    let owned = |set: BTreeSet<&str>| set.into_iter().map(str::to_owned).collect();
-    Selection {
-        packages: owned(packages),
-        bins: owned(bins),
-        target: target.to_owned(),
-        cargo_profile: cargo_profile.to_owned(),
-    }
+/// The tools, what runs beside them, and the reader of what they record.
+fn selection(
+    ctx: &Ctx,
+    all: &Workloads,
+    compiler: &Compiler,
+    cargo_profile: &str,
+) -> Result<Selection> {
+    let common = Common { cargo_profile: Some(cargo_profile.to_owned()), ..Common::default() };
+    let tools = with_companions(&plan::selection(ctx, &common, all, compiler)?, all);
+    let with_reader = |mut names: Vec<String>| {
+        names.push(READER.to_owned());
+        names
+    };
+    let (packages, bins) = (with_reader(tools.packages), with_reader(tools.bins));
+    Ok(Selection { packages, bins, ..tools })
 }
 
 /// The same case with the flags that make a tool record itself; before its own arguments, where
@@ -242,6 +244,7 @@ fn look(arguments: &[&std::ffi::OsStr], view: &ProfileView) -> Result<()> {
         let selection = Selection {
             packages: vec![READER.to_owned()],
             bins: vec![READER.to_owned()],
+            multicall: BTreeMap::new(),
             target: toolchain.compiler.host.clone(),
             cargo_profile: view.cargo_profile.clone(),
         };
@@ -287,8 +290,6 @@ mod tests {
         let mut all = workload::load(own_root(), &tools, false).unwrap();
         choose(&mut all, Choice::First, None).unwrap();
         assert!(all.tools.iter().all(|it| it.cases.len() == 1 && it.cases[0].kind == Kind::Eval));
-        let selection = selection(&all, "t", "dist");
-        assert_eq!(selection.bins, ["dcat", "dmap", "dprofile"]);
         let refusal = choose(&mut all, Choice::All, Some("nope")).unwrap_err();
         assert_eq!(refusal.to_string(), "no case nope; workloads/ has the names");
     }

@@ -112,6 +112,9 @@ pub(crate) struct Workload {
     pub(crate) tool: String,
     /// The cargo package of the tool, when it has another name.
     package: Option<String>,
+    /// The binary of that package that is the tool when it is called by the tool's name, when the
+    /// tool has none of its own.
+    multicall: Option<String>,
     /// The same rules as those of a case, about the merged profile of the tool.
     #[serde(default)]
     pub(crate) max_share: Vec<Share>,
@@ -146,7 +149,7 @@ fn weight_one() -> f64 {
 
 impl Workload {
     /// The cargo package that builds the tool.
-    pub(crate) fn package(&self) -> &str {
+    fn package(&self) -> &str {
         self.package.as_deref().unwrap_or(&self.tool)
     }
 
@@ -168,6 +171,17 @@ impl Workload {
 }
 
 impl Workloads {
+    /// The cargo packages that build the tools.
+    pub(crate) fn packages(&self) -> BTreeSet<String> {
+        self.tools.iter().map(|tool| tool.package().to_owned()).collect()
+    }
+
+    /// Tool → its binary, for the tools that share one.
+    pub(crate) fn multicall(&self) -> BTreeMap<String, String> {
+        let binary = |tool: &Workload| Some((tool.tool.clone(), tool.multicall.clone()?));
+        self.tools.iter().filter_map(binary).collect()
+    }
+
     /// The tools that run beside others: the baseline build has them, too.
     pub(crate) fn companions(&self) -> BTreeSet<&str> {
         let cases = self.tools.iter().flat_map(|tool| &tool.cases);

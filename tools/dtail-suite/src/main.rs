@@ -1,0 +1,44 @@
+//! The log tools as one program, which is the tool by whose name it is called. What they share is
+//! linked and optimised once instead of five times (docs/decisions/0014). It has no logic of theirs.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use dtail_process::exit::Exit;
+
+type Main = fn() -> ExitCode;
+
+const TOOLS: [(&str, Main); 5] = [
+    ("dcat", dcat::main),
+    ("dgrep", dgrep::main),
+    ("dmap", dmap::main),
+    ("dserver", dserver::main),
+    ("dtail", dtail::main),
+];
+
+fn main() -> ExitCode {
+    let called_as = std::env::args_os().next().map(PathBuf::from);
+    // A link of any other name leads to a file that has a tool's name.
+    let file = std::env::current_exe().ok();
+    let main = [&called_as, &file].into_iter().flatten().find_map(|path| tool(path));
+    main.map_or_else(|| refuse(called_as.as_deref()), |main| main())
+}
+
+/// The tool that a file is named after: dgrep, and dgrep.old, too.
+fn tool(path: &Path) -> Option<Main> {
+    let name = path.file_name()?.to_str()?;
+    let name = name.split_once('.').map_or(name, |(name, _)| name);
+    TOOLS.iter().find(|(tool, _)| name == *tool).map(|(_, main)| *main)
+}
+
+fn refuse(called_as: Option<&Path>) -> ExitCode {
+    let called_as = called_as.unwrap_or(Path::new("")).display();
+    let names = TOOLS.map(|(tool, _)| tool).join(", ");
+    // With standard error closed nobody is left to tell.
+    let _told = writeln!(
+        io::stderr(),
+        "error: called as {called_as:?}, but this program goes by its name: call it {names}"
+    );
+    Exit::Error.into()
+}
