@@ -167,12 +167,13 @@ pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Resu
     Ok(Bins { rustflags: place.rustflags, bins })
 }
 
-/// A multi-call program by the name of one of its tools, beside it.
+/// A copy of a multi-call program beside it, by the name of one of its tools.
 fn called(program: &Path, tool: &str) -> Result<PathBuf> {
     let path = program.with_file_name(tool);
-    atomic::replace(&path, |link| {
-        std::fs::hard_link(program, link)
-            .with_context(|| format!("cannot link {} to {}", path.display(), program.display()))
+    // Not a link: the next build, with another tool's profile, might write into the same file.
+    atomic::replace(&path, |copy| {
+        let copied = std::fs::copy(program, copy).map(|_bytes| ());
+        copied.with_context(|| format!("cannot copy {} to {}", program.display(), path.display()))
     })?;
     Ok(path)
 }

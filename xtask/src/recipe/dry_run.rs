@@ -140,8 +140,8 @@ pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Resu
     for tool in &selection.bins {
         let program = selection.program(tool);
         if program != tool {
-            let (program, link) = (folder.join(program), folder.join(tool));
-            println!("{}", words::of(&cmd!(ctx.sh, "ln --force {program} {link}").into()));
+            let (program, copy) = (folder.join(program), folder.join(tool));
+            println!("{}", words::of(&cmd!(ctx.sh, "cp {program} {copy}").into()));
         }
     }
     Ok(())
