@@ -9,10 +9,12 @@ use dtail_process::exit::Exit;
 
 type Main = fn() -> ExitCode;
 
-const TOOLS: [(&str, Main); 5] = [
+const TOOLS: &[(&str, Main)] = &[
     ("dcat", dcat::main),
     ("dgrep", dgrep::main),
     ("dmap", dmap::main),
+    // Elsewhere only the local tools are shipped (ci/targets.toml).
+    #[cfg(target_os = "linux")]
     ("dserver", dserver::main),
     ("dtail", dtail::main),
 ];
@@ -34,7 +36,8 @@ fn tool(path: &Path) -> Option<Main> {
 
 fn refuse(called_as: Option<&Path>) -> ExitCode {
     let called_as = called_as.unwrap_or(Path::new("")).display();
-    let names = TOOLS.map(|(tool, _)| tool).join(", ");
+    let names: Vec<&str> = TOOLS.iter().map(|(tool, _)| *tool).collect();
+    let names = names.join(", ");
     // With standard error closed nobody is left to tell.
     let _told = writeln!(
         io::stderr(),

@@ -389,6 +389,15 @@ mod tests {
         expected.assert_eq(&text);
     }
 
+    #[test]
+    fn tools_that_share_a_binary_are_built_from_one_package() {
+        let all = load(crate::recipe::own_root(), &[], false).unwrap();
+        assert_eq!(all.packages(), BTreeSet::from(["dtail-suite".to_owned()]));
+        let shared = all.multicall();
+        assert_eq!(shared.len(), all.tools.len());
+        assert!(shared.values().all(|binary| binary == "dtail-suite"));
+    }
+
     fn case(name: &str, kind: &str, args: &str) -> String {
         format!("[[case]]\nname = \"{name}\"\nkind = \"{kind}\"\nargs = [\"{args}\"]\n")
     }
