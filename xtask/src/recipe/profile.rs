@@ -143,13 +143,10 @@ fn selection(
     cargo_profile: &str,
 ) -> Result<Selection> {
     let common = Common { cargo_profile: Some(cargo_profile.to_owned()), ..Common::default() };
-    let tools = with_companions(&plan::selection(ctx, &common, all, compiler)?, all);
-    let with_reader = |mut names: Vec<String>| {
-        names.push(READER.to_owned());
-        names
-    };
-    let (packages, bins) = (with_reader(tools.packages), with_reader(tools.bins));
-    Ok(Selection { packages, bins, ..tools })
+    let mut selection = with_companions(&plan::selection(ctx, &common, all, compiler)?, all);
+    selection.packages.push(READER.to_owned());
+    selection.bins.push(READER.to_owned());
+    Ok(selection)
 }
 
 /// The same case with the flags that make a tool record itself; before its own arguments, where
