@@ -88,7 +88,7 @@ pub(crate) fn fit(production: &Shares, cases: &[Recorded]) -> Result<Fit, String
     let common: f64 = known.iter().map(|name| production.of(name)).sum();
     if common < LEAST_COMMON {
         return Err(format!(
-            "is another program's: {:.1} % of its time is in functions that the training cases have",
+            "is another program's, or one of the two has no line tables (debug = 1): {:.1} % of its time is in functions that the training cases have",
             100.0 * common
         ));
     }
@@ -271,7 +271,8 @@ mod tests {
         let other = refused(&[("runtime.mallocgc", 9.0), ("main.main", 1.0)]);
         assert_eq!(
             other,
-            "is another program's: 0.0 % of its time is in functions that the training cases have"
+            "is another program's, or one of the two has no line tables (debug = 1): \
+             0.0 % of its time is in functions that the training cases have"
         );
         assert!(refused(&[("u::work", 9.0), ("t::read", 1.0)]).contains("10.0 %"));
         assert_eq!(refused(&[]), "holds no samples");
