@@ -20,11 +20,13 @@ const TOOLS: &[(&str, Main)] = &[
 ];
 
 fn main() -> ExitCode {
-    let called_as = std::env::args_os().next().map(PathBuf::from);
+    let called_as = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
     // A link of any other name leads to a file that has a tool's name.
-    let file = std::env::current_exe().ok();
-    let main = [&called_as, &file].into_iter().flatten().find_map(|path| tool(path));
-    main.map_or_else(|| refuse(called_as.as_deref()), |main| main())
+    let file = || std::env::current_exe().ok().and_then(|path| tool(&path));
+    match tool(&called_as).or_else(file) {
+        Some(main) => main(),
+        None => refuse(&called_as),
+    }
 }
 
 /// The tool that a file is named after: dgrep, and dgrep.old, too.
@@ -34,8 +36,8 @@ fn tool(path: &Path) -> Option<Main> {
     TOOLS.iter().find(|(tool, _)| name == *tool).map(|(_, main)| *main)
 }
 
-fn refuse(called_as: Option<&Path>) -> ExitCode {
-    let called_as = called_as.unwrap_or(Path::new("")).display();
+fn refuse(called_as: &Path) -> ExitCode {
+    let called_as = called_as.display();
     let names: Vec<&str> = TOOLS.iter().map(|(tool, _)| *tool).collect();
     let names = names.join(", ");
     // With standard error closed nobody is left to tell.
