@@ -394,6 +394,25 @@ mod tests {
     }
 
     #[test]
+    fn a_binary_that_tools_share_is_built_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let ctx = Ctx::new(dir.path(), Path::new("out"), false, None).unwrap();
+        let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let shared = |tool: &str| (tool.to_owned(), "suite".to_owned());
+        let selection = Selection {
+            packages: names(&["reader", "suite"]),
+            bins: names(&["dcat", "dgrep", "reader"]),
+            multicall: BTreeMap::from(["dcat", "dgrep"].map(shared)),
+            target: "t".to_owned(),
+            cargo_profile: "dist".to_owned(),
+        };
+        let place = Place::of(&ctx, &Flavour::Baseline);
+        let line = command(&ctx, &selection, &place).to_string();
+        let bins: Vec<&str> = line.split(" --bin ").skip(1).collect();
+        assert_eq!(bins, ["reader", "suite --message-format json-render-diagnostics"]);
+    }
+
+    #[test]
     fn a_multicall_program_gets_the_name_of_each_tool_anew() {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("suite");
