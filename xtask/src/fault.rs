@@ -26,7 +26,7 @@ pub(crate) enum Fault {
     Machine,
     /// A page of the documentation is not what programs and code say.
     Drift,
-    /// SIGINT or SIGTERM ended the recipe.
+    /// SIGINT or SIGTERM ended the recipe, or the reader of its output went away.
     Interrupted,
 }
 
@@ -61,7 +61,7 @@ impl Fault {
             Self::Irreproducible => "the same sources gave another program",
             Self::Machine => "this machine: a full disk, an unreadable or unwritable file",
             Self::Drift => "a generated part of the documentation is not what the programs say",
-            Self::Interrupted => "stopped by a signal",
+            Self::Interrupted => "stopped by a signal, or by the reader of its output",
         }
     }
 

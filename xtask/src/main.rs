@@ -33,7 +33,34 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// Why `println!` panics; nothing else of it can be seen from outside.
+const UNWRITABLE: &str = "failed printing to stdout: ";
+
+/// Runs the command. When its output cannot be written, it ends in good order and with one line;
+/// without a word when the reader has gone (`cargo xtask pgo-show PROGRAM | head -1`).
 fn main() -> ExitCode {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.payload_as_str().is_some_and(|message| message.starts_with(UNWRITABLE)) {
+            report(panic);
+        }
+    }));
+    std::panic::catch_unwind(run).unwrap_or_else(|payload| {
+        let message = payload.downcast_ref::<String>().and_then(|m| m.strip_prefix(UNWRITABLE));
+        match message {
+            Some(why) if why.starts_with("Broken pipe") => {
+                ExitCode::from(fault::Fault::Interrupted.code())
+            }
+            Some(why) => {
+                eprintln!("error: writing to stdout: {why}");
+                ExitCode::from(fault::Fault::Machine.code())
+            }
+            None => std::panic::resume_unwind(payload),
+        }
+    })
+}
+
+fn run() -> ExitCode {
     if std::env::args_os().nth(1).is_none() {
         print!("{}", menu::MENU);
         return ExitCode::SUCCESS;

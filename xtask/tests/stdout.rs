@@ -1,0 +1,32 @@
+//! What becomes of xtask when its output cannot be written.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::process::{Command, Output, Stdio};
+
+/// Runs a command that writes much to stdout and needs nothing.
+fn write_to(stdout: impl Into<Stdio>) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["ci", "matrix"]).stdout(stdout).stderr(Stdio::piped());
+    command.spawn().unwrap().wait_with_output().unwrap()
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_without_a_word() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = write_to(writer);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(130));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_one_line() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = write_to(full);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.starts_with("error: writing to stdout: No space left"), "{said}");
+    assert_eq!(output.status.code(), Some(10));
+}
