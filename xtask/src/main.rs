@@ -46,18 +46,19 @@ fn main() -> ExitCode {
         }
     }));
     std::panic::catch_unwind(run).unwrap_or_else(|payload| {
-        let message = payload.downcast_ref::<String>().and_then(|m| m.strip_prefix(UNWRITABLE));
-        match message {
-            Some(why) if why.starts_with("Broken pipe") => {
-                ExitCode::from(fault::Fault::Interrupted.code())
-            }
-            Some(why) => {
-                eprintln!("error: writing to stdout: {why}");
-                ExitCode::from(fault::Fault::Machine.code())
-            }
+        match payload.downcast_ref::<String>().and_then(|said| said.strip_prefix(UNWRITABLE)) {
+            Some(why) => unwritable(why),
             None => std::panic::resume_unwind(payload),
         }
     })
+}
+
+fn unwritable(why: &str) -> ExitCode {
+    if why.starts_with("Broken pipe") {
+        return ExitCode::from(fault::Fault::Interrupted.code());
+    }
+    eprintln!("error: writing to stdout: {why}");
+    ExitCode::from(fault::Fault::Machine.code())
 }
 
 fn run() -> ExitCode {
@@ -72,6 +73,7 @@ fn run() -> ExitCode {
             let code = u8::try_from(error.exit_code()).unwrap_or(fault::Fault::Usage.code());
             return match error.print() {
                 Ok(()) => ExitCode::from(code),
+                Err(why) if !error.use_stderr() => unwritable(&why.to_string()),
                 Err(_) => ExitCode::from(fault::Fault::Machine.code()),
             };
         }

@@ -4,29 +4,35 @@
 
 use std::process::{Command, Output, Stdio};
 
-/// Runs a command that writes much to stdout and needs nothing.
-fn write_to(stdout: impl Into<Stdio>) -> Output {
+/// Commands that write to stdout and need nothing: a recipe's words, the menu, what clap prints.
+const COMMANDS: [&[&str]; 3] = [&["ci", "matrix"], &[], &["--help"]];
+
+fn write_to(stdout: impl Into<Stdio>, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(["ci", "matrix"]).stdout(stdout).stderr(Stdio::piped());
+    command.args(words).stdout(stdout).stderr(Stdio::piped());
     command.spawn().unwrap().wait_with_output().unwrap()
 }
 
 #[test]
 fn a_reader_that_goes_away_ends_it_without_a_word() {
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let output = write_to(writer);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert_eq!(output.status.code(), Some(130));
+    for words in COMMANDS {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = write_to(writer, words);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{words:?}");
+        assert_eq!(output.status.code(), Some(130), "{words:?}");
+    }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_one_line() {
-    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = write_to(full);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.starts_with("error: writing to stdout: No space left"), "{said}");
-    assert_eq!(output.status.code(), Some(10));
+    for words in COMMANDS {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = write_to(full, words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said.lines().count(), 1, "{words:?}: {said}");
+        assert!(said.starts_with("error: writing to stdout: No space left"), "{words:?}: {said}");
+        assert_eq!(output.status.code(), Some(10), "{words:?}");
+    }
 }

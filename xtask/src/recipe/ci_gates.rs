@@ -231,7 +231,7 @@ impl Gates<'_> {
         all.extend(tools.iter().map(|tool| (*tool).to_owned()));
         all.push(format!("--out-dir={}", self.out_dir.display()));
         all.push(format!("--profile-dir={}", self.profile_dir.display()));
-        all.push("--cargo-profile=gates".to_owned());
+        all.push("--cargo-profile=dist-quick".to_owned());
         if ["pgo", "pgo-generate"].contains(&words[0]) {
             all.extend([format!("--data-size={data_size}"), "--iterations=2".to_owned()]);
         }
