@@ -167,6 +167,12 @@ pub(crate) fn build(ctx: &Ctx, selection: &Selection, flavour: &Flavour) -> Resu
     Ok(Bins { rustflags: place.rustflags, bins })
 }
 
+/// The program as it goes by another of its names.
+pub(crate) fn namesake(bin: &Bin, name: &str) -> Result<Bin> {
+    let path = called(&bin.path, name)?;
+    Ok(Bin { tool: name.to_owned(), path, ..bin.clone() })
+}
+
 /// A copy of a multi-call program beside it, by the name of one of its tools.
 fn called(program: &Path, tool: &str) -> Result<PathBuf> {
     let path = program.with_file_name(tool);
@@ -178,10 +184,13 @@ fn called(program: &Path, tool: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Reads cargo's JSON messages: binary name → path of the executable.
+/// Reads cargo's JSON messages: binary name → path of the executable. Those of tests are none.
 pub(crate) fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
     let artefact = |line: &str| -> Option<(String, PathBuf)> {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        if message["profile"]["test"] == true {
+            return None;
+        }
         let executable = message.get("executable")?.as_str()?;
         let name = message.get("target")?.get("name")?.as_str()?;
         Some((name.to_owned(), executable.into()))

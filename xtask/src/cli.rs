@@ -74,7 +74,7 @@ pub(crate) enum Command {
     Dist(Dist),
     /// Remove what install-pgo installed, and nothing else
     UninstallPgo(Uninstall),
-    /// Everything CI checks: fmt, clippy, tests, tidy, a tiny pgo run and its gates
+    /// Everything CI checks: fmt, clippy, tests, workload cases, tidy, a tiny pgo run and its gates
     Ci(Ci),
 }
 

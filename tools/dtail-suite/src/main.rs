@@ -1,5 +1,5 @@
 //! The log tools as one program, which is the tool by whose name it is called. What they share is
-//! linked and optimised once instead of five times (docs/decisions/0014). It has no logic of theirs.
+//! linked and optimised once instead of once for each (docs/decisions/0014). It has no logic of theirs.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,12 @@ const TOOLS: &[(&str, Main)] = &[
     ("dcat", dcat::main),
     ("dgrep", dgrep::main),
     ("dmap", dmap::main),
+    ("dprofile", dprofile::main),
     // Elsewhere only the local tools are shipped (ci/targets.toml).
     #[cfg(target_os = "linux")]
     ("dserver", dserver::main),
     ("dtail", dtail::main),
+    ("dtailhealth", dtailhealth::main),
 ];
 
 fn main() -> ExitCode {

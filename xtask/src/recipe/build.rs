@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::cargo::{Bin, Selection, Sources};
+use crate::cargo::{self, Bin, Selection, Sources};
 use crate::cli;
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
@@ -20,6 +20,7 @@ use crate::recipe::pgo::build_optimised;
 use crate::recipe::plan::selection;
 use crate::recipe::{check, dry_run, install};
 use crate::toolchain::{self, Compiler, Need, Toolchain};
+use crate::workload::Workloads;
 use crate::{atomic, digest, report, workload};
 
 /// A profile that lost more of its counts than this no longer describes the program.
@@ -96,6 +97,19 @@ fn build(ctx: &Ctx, common: &cli::Common) -> Result<()> {
         atomic::write_json(&manifest, &Manifest { built_with, ..stored.manifest.clone() })?;
         built.push(Built { bin, manifest });
     }
+    record(ctx, &workloads, built)
+}
+
+/// Leaves what was built for `install-pgo`, also under the names that have no cases.
+pub(crate) fn record(ctx: &Ctx, workloads: &Workloads, mut built: Vec<Built>) -> Result<()> {
+    let mut more = Vec::new();
+    for Built { bin, manifest } in &built {
+        for name in workloads.namesakes(&bin.tool) {
+            let manifest = manifest.clone();
+            more.push(Built { bin: cargo::namesake(bin, name)?, manifest });
+        }
+    }
+    built.append(&mut more);
     atomic::write_json(&ctx.out_dir.join(RECORD), &built)
 }
 

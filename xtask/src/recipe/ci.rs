@@ -8,11 +8,11 @@ use xshell::cmd;
 
 use crate::ctx::Ctx;
 use crate::fault::{Fault, refuse};
-use crate::recipe::{ci_gates, ci_jobs, ci_portability, ci_workspace, codegen, own_root};
+use crate::recipe::{ci_cases, ci_gates, ci_jobs, ci_portability, ci_workspace, codegen, own_root};
 use crate::toolchain::{self, Need};
 use crate::{report, tidy, words};
 
-const STEPS: [&str; 6] = ["fmt", "clippy", "test", "tidy", "workflows", "pgo"];
+const STEPS: [&str; 7] = ["fmt", "clippy", "test", "cases", "tidy", "workflows", "pgo"];
 /// Steps that run only when they are named: what they need is not always there.
 const NAMED_STEPS: [&str; 2] = ["portability", "workspace"];
 
@@ -55,6 +55,7 @@ fn run(ctx: &Ctx, step: &str) -> Result<()> {
             let threads = (2 * std::thread::available_parallelism()?.get()).to_string();
             cmd!(sh, "cargo test --workspace --locked --no-fail-fast -- --test-threads {threads}")
         }
+        "cases" => return ci_cases::run(ctx),
         "tidy" => return tidy::tidy().and_then(|()| codegen::generate(ctx, true)),
         "portability" => return ci_portability::run(ctx),
         "workspace" => return ci_workspace::run(ctx),

@@ -105,7 +105,7 @@ impl Packing<'_> {
         atomic::fresh_dir(&self.stage)?;
         let mut common = options.common.clone();
         if common.tools.is_empty() {
-            common.tools = release::tools(&self.ctx.root, self.target)?;
+            common.tools = release::programs(&self.ctx.root, self.target)?;
         }
         self.right_target(&common.tools)?;
         install::install_pgo(&cli::Install {

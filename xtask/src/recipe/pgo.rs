@@ -17,7 +17,7 @@ use crate::profile::manifest::{Identity, Provenance, SourceState};
 use crate::profile::merge::{self, Profiles};
 use crate::profile::store;
 use crate::progress::Progress;
-use crate::recipe::build::{Built, RECORD};
+use crate::recipe::build::{self, Built};
 use crate::recipe::plan::{Goal, Plan, selection, with_companions};
 use crate::recipe::{bolt, calibrate, dry_run, matrix, repro, sampled};
 use crate::report::bolt::BoltReport;
@@ -114,7 +114,7 @@ fn pipeline(ctx: &Ctx, plan: &Plan) -> Result<()> {
     };
     ctx.stage("report", || write_report(ctx, plan, &provenance, proven))?;
     // What did not pass its gates is not left for `install-pgo`.
-    if built.is_empty() { Ok(()) } else { atomic::write_json(&ctx.out_dir.join(RECORD), &built) }
+    if built.is_empty() { Ok(()) } else { build::record(ctx, &workloads, built) }
 }
 
 /// Builds what is compared and what is trained, trains it and merges what it counted.

@@ -23,10 +23,10 @@ pub(crate) fn prove(common: &cli::Common) -> Result<()> {
     let ctx = common.ctx()?;
     let _lock = Lock::take(&ctx.out_dir)?;
     let built = install::recorded(&ctx, &common.tools)?;
-    let optimised =
-        Bins { rustflags: Vec::new(), bins: built.into_iter().map(|built| built.bin).collect() };
-    let tools: Vec<String> = optimised.bins.iter().map(|bin| bin.tool.clone()).collect();
-    let workloads = workload::load(&ctx.root, &tools, false)?;
+    let bins = built.into_iter().map(|built| built.bin);
+    let optimised = Bins { rustflags: Vec::new(), bins: bins.collect() };
+    let mut workloads = workload::load(&ctx.root, &[], false)?;
+    workloads.tools.retain(|tool| optimised.of(&tool.tool).is_ok());
     let selection = selection(&ctx, common, &workloads, &Compiler::ask(&ctx)?)?;
     let result = (|| {
         let inputs = ctx.stage("inputs", || inputs::make(&ctx, &workloads, LINES, None))?;

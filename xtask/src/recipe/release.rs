@@ -63,7 +63,15 @@ pub(crate) fn gate(options: &cli::Gate) -> Result<()> {
     Ok(())
 }
 
-/// The programs that a target gets: those with a workload, without the server where it cannot be.
+/// The programs that a target gets: those with a workload and those that come with them.
+pub(crate) fn programs(root: &Path, target: &Target) -> Result<Vec<String>> {
+    let all = workload::load(root, &[], false)?;
+    let mut programs = tools(root, target)?;
+    programs.extend(all.tools.iter().flat_map(|tool| all.namesakes(&tool.tool)).cloned());
+    Ok(programs)
+}
+
+/// The tools that a target gets profiles for, without the server where it cannot be.
 pub(crate) fn tools(root: &Path, target: &Target) -> Result<Vec<String>> {
     let all = workload::load(root, &[], false)?;
     let names = all.tools.into_iter().map(|tool| tool.tool);

@@ -12,9 +12,10 @@ use crate::fault::Fault;
 use crate::recipe::build::{Built, RECORD};
 use crate::ship::archive;
 
-/// Packs, refuses, installs and removes the one `tool` that `build-pgo` made in `out_dir`.
-pub(crate) fn run(ctx: &Ctx, out_dir: &Path, tool: &str) -> Result<()> {
-    let gates = Gates { ctx, tool };
+/// Packs, refuses, installs and removes the one `tool` that `build-pgo` made in the workspace `root`.
+pub(crate) fn run(ctx: &Ctx, root: &Path, tool: &str) -> Result<()> {
+    let gates = Gates { ctx, root, tool };
+    let out_dir = &root.join("target/pgo");
     let dist_dir = ctx.out_dir.join("dist");
     atomic::fresh_dir(&dist_dir)?;
     let empty = ctx.out_dir.join("never-built");
@@ -34,6 +35,7 @@ pub(crate) fn run(ctx: &Ctx, out_dir: &Path, tool: &str) -> Result<()> {
 
 struct Gates<'a> {
     ctx: &'a Ctx,
+    root: &'a Path,
     tool: &'a str,
 }
 
@@ -59,7 +61,8 @@ impl Gates<'_> {
         atomic::fresh_dir(&prefix)?;
         let option = format!("--prefix={}", prefix.display());
         let from = format!("--out-dir={}", out_dir.display());
-        let install = ["install-pgo", self.tool, &from, &option];
+        let workspace = format!("--workspace={}", self.root.display());
+        let install = ["install-pgo", self.tool, &workspace, &from, &option];
         self.xtask("an installation", 0, &install.map(str::to_owned))?;
         let page = format!("share/man/man1/{}.1", self.tool);
         anyhow::ensure!(prefix.join(&page).is_file(), "no {page} was installed");
@@ -75,6 +78,7 @@ impl Gates<'_> {
         let dirs = dirs.map(|(name, dir)| format!("--{name}-dir={}", dir.display()));
         let mut words = vec!["dist".to_owned(), self.tool.to_owned()];
         words.extend(dirs);
+        words.push(format!("--workspace={}", self.root.display()));
         words.push("--allow-dirty".to_owned());
         words
     }

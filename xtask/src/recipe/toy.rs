@@ -1,5 +1,4 @@
-//! A workspace of two small programs and a shared library without dependencies: what the pipeline
-//! is proven on in tests. Its builds take a second each.
+//! The pipeline on the sample workspace, in tests.
 
 use std::path::Path;
 
@@ -9,84 +8,8 @@ use clap::Parser as _;
 use crate::atomic;
 use crate::cli::Cli;
 use crate::fault::exit_code;
-use crate::recipe::dispatch;
+use crate::recipe::{dispatch, sample};
 use crate::toolchain::in_path;
-
-const MANIFEST: &str = r#"[workspace]
-members = ["core", "wordcount", "linesort"]
-resolver = "3"
-"#;
-const INPUTS: &str = r#"[train]
-generator = "service"
-seed = 1
-
-[eval]
-generator = "service"
-seed = 2
-"#;
-const CORE: &str = r#"//! What both programs do with a file.
-pub fn words(text: &str) -> std::collections::BTreeMap<&str, usize> {
-    let mut counts = std::collections::BTreeMap::new();
-    for word in text.split_whitespace() {
-        *counts.entry(word).or_insert(0) += 1;
-    }
-    counts
-}
-
-pub fn sorted(text: &str) -> Vec<&str> {
-    let mut lines: Vec<&str> = text.lines().collect();
-    lines.sort_by(|a, b| a.len().cmp(&b.len()).then(b.cmp(a)));
-    lines
-}
-
-/// The file named on the command line; nothing for `--version`.
-pub fn input() -> Option<String> {
-    let path = std::env::args().nth(1).filter(|word| word != "--version")?;
-    Some(std::fs::read_to_string(path).expect("the input"))
-}
-"#;
-const WORDCOUNT: &str = r#"fn main() {
-    let Some(text) = core_of_toys::input() else { return println!("wordcount 1") };
-    for (word, count) in core_of_toys::words(&text) {
-        println!("{count} {word}");
-    }
-}
-"#;
-const LINESORT: &str = r#"fn main() {
-    let Some(text) = core_of_toys::input() else { return println!("linesort 1") };
-    for line in core_of_toys::sorted(&text) {
-        println!("{line}");
-    }
-}
-"#;
-
-/// Writes the workspace, and nothing but sources and `workloads/`: no cargo profile either.
-fn write(root: &Path) {
-    let put = |path: &str, text: &str| atomic::write(&root.join(path), text.as_bytes()).unwrap();
-    put("Cargo.toml", MANIFEST);
-    let own = crate::recipe::own_root().join("rust-toolchain.toml");
-    put("rust-toolchain.toml", &std::fs::read_to_string(own).unwrap());
-    let package = |name: &str| format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n");
-    put("core/Cargo.toml", &package("core_of_toys"));
-    put("core/src/lib.rs", CORE);
-    put("workloads/inputs.toml", INPUTS);
-    let mut lock = "version = 4\n".to_owned();
-    lock.push_str("\n[[package]]\nname = \"core_of_toys\"\nversion = \"0.0.0\"\n");
-    for (tool, main) in [("linesort", LINESORT), ("wordcount", WORDCOUNT)] {
-        let manifest = package(tool) + "[dependencies]\ncore_of_toys = { path = \"../core\" }\n";
-        put(&format!("{tool}/Cargo.toml"), &manifest);
-        put(&format!("{tool}/src/main.rs"), main);
-        let case = |kind: &str| {
-            format!("[[case]]\nname = \"{kind}\"\nkind = \"{kind}\"\nargs = [\"{{{kind}}}\"]\n")
-        };
-        let cases = [case("train"), case("eval")].concat();
-        put(&format!("workloads/{tool}.toml"), &format!("schema = 1\ntool = \"{tool}\"\n{cases}"));
-        lock.push_str(&format!(
-            "\n[[package]]\nname = \"{tool}\"\nversion = \"0.0.0\"\ndependencies = [\n \"core_of_toys\",\n]\n"
-        ));
-    }
-    put("Cargo.lock", &lock);
-}
 
 /// Runs one command line of xtask on the workspace.
 fn xtask(root: &Path, words: &[&str]) -> Result<()> {
@@ -113,16 +36,17 @@ fn json(path: &Path) -> serde_json::Value {
 #[test]
 fn the_same_sources_give_the_same_programs_in_two_folders() {
     let dir = tempfile::tempdir().unwrap();
-    write(dir.path());
+    sample::write(dir.path()).unwrap();
     // Debug information names folders; link-time optimisation would only take time.
     let profile = "[profile.dist]\ninherits = \"release\"\ndebug = 1\n";
-    atomic::write(&dir.path().join("Cargo.toml"), [MANIFEST, profile].concat().as_bytes()).unwrap();
+    atomic::write(&dir.path().join("Cargo.toml"), [sample::MANIFEST, profile].concat().as_bytes())
+        .unwrap();
     xtask(dir.path(), &["pgo", "--repro"]).unwrap();
     let out_dir = dir.path().join("target/pgo");
     assert!(!out_dir.join("repro").exists() && !dir.path().join("pgo-profiles").exists());
     // A program that knows where it was built is another one in another folder.
-    let leaking = WORDCOUNT.replace(r#""wordcount 1""#, r#""{}", env!("CARGO_MANIFEST_DIR")"#);
-    assert_ne!(leaking, WORDCOUNT);
+    let leaking = sample::WORDCOUNT.replace(r#""wordcount""#, r#"env!("CARGO_MANIFEST_DIR")"#);
+    assert_ne!(leaking, sample::WORDCOUNT);
     let main = dir.path().join("wordcount/src/main.rs");
     std::fs::write(main, leaking).unwrap();
     let error = xtask(dir.path(), &["pgo", "wordcount", "--repro"]).unwrap_err();
@@ -137,7 +61,7 @@ fn a_matrix_has_a_row_per_profile_and_a_column_per_tool() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    write(dir.path());
+    sample::write(dir.path()).unwrap();
     xtask(dir.path(), &["pgo-matrix", "--rounds=3", "--cargo-profile=dist-quick"]).unwrap();
     let matrix = json(&dir.path().join("target/pgo/matrix.json"));
     let rows = matrix["rows"].as_array().unwrap();
@@ -159,7 +83,7 @@ fn counts_and_bolt_are_reported_whether_their_tools_are_here_or_not() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    write(dir.path());
+    sample::write(dir.path()).unwrap();
     let words =
         ["pgo", "wordcount", "--rounds=3", "--counts", "--bolt", "--cargo-profile=dist-quick"];
     xtask(dir.path(), &words).unwrap();

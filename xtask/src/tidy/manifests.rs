@@ -10,7 +10,10 @@ use crate::tidy::Offences;
 /// Who may import whom among our crates: imports go down. A crate that is not listed is an
 /// offence, so that the picture in ARCHITECTURE.md stays complete.
 const DIRECTIONS: [(&str, &[&str]); 22] = [
-    ("dtail-suite", &["dcat", "dgrep", "dmap", "dserver", "dtail", "dtail-process"]),
+    (
+        "dtail-suite",
+        &["dcat", "dgrep", "dmap", "dprofile", "dserver", "dtail", "dtailhealth", "dtail-process"],
+    ),
     ("dcat", &["dtail-cli"]),
     ("dgrep", &["dtail-cli"]),
     ("dmap", &["dtail-cli"]),

@@ -115,6 +115,9 @@ pub(crate) struct Workload {
     /// The binary of that package that is the tool when it is called by the tool's name, when the
     /// tool has none of its own.
     multicall: Option<String>,
+    /// Other tools of that binary, which have no cases: they come with this one, on its profile.
+    #[serde(default)]
+    also: Vec<String>,
     /// The same rules as those of a case, about the merged profile of the tool.
     #[serde(default)]
     pub(crate) max_share: Vec<Share>,
@@ -180,6 +183,12 @@ impl Workloads {
     pub(crate) fn multicall(&self) -> BTreeMap<String, String> {
         let binary = |tool: &Workload| Some((tool.tool.clone(), tool.multicall.clone()?));
         self.tools.iter().filter_map(binary).collect()
+    }
+
+    /// The tools that come with `tool`, of the same binary and without cases.
+    pub(crate) fn namesakes(&self, tool: &str) -> &[String] {
+        let of = self.tools.iter().find(|workload| workload.tool == tool);
+        of.map_or(&[], |workload| &workload.also)
     }
 
     /// The tools that run beside others: the baseline build has them, too.
@@ -306,6 +315,11 @@ fn check(
     let shares = shares.chain(&tool.max_share).chain(&tool.expect_hot);
     if let Some(fault) = shares.filter_map(Share::fault).next() {
         return Err(format!("{name}: {fault}"));
+    }
+    if !tool.also.is_empty() && tool.multicall.is_none() {
+        return Err(format!(
+            "{name}: `also` names other tools of its `multicall` binary; it has none"
+        ));
     }
     let mut seen = BTreeSet::new();
     for case in &tool.cases {

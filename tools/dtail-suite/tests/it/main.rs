@@ -19,9 +19,11 @@ fn a_link_is_the_tool_that_it_is_named_after() {
         ("dcat", "Print log files"),
         ("dgrep", "Print the lines of log files that match"),
         ("dmap", "Aggregate log files"),
+        ("dprofile", "Show where time and memory went"),
         #[cfg(target_os = "linux")]
         ("dserver", "Serve log files"),
         ("dtail", "Follow log files"),
+        ("dtailhealth", "Ask a DTail server whether it is well"),
     ] {
         for name in [tool.to_owned(), format!("{tool}.old")] {
             let program = scratch.path().join(name);
@@ -53,9 +55,9 @@ fn another_name_is_refused() {
     let scratch = Scratch::new();
     let refused = run(Path::new(SUITE), &scratch, &["--help"]);
     let names = if cfg!(target_os = "linux") {
-        "dcat, dgrep, dmap, dserver, dtail"
+        "dcat, dgrep, dmap, dprofile, dserver, dtail, dtailhealth"
     } else {
-        "dcat, dgrep, dmap, dtail"
+        "dcat, dgrep, dmap, dprofile, dtail, dtailhealth"
     };
     let error =
         format!("error: called as {SUITE:?}, but this program goes by its name: call it {names}\n");
