@@ -24,7 +24,8 @@ pub(crate) struct Registered {
 }
 
 enum Registry {
-    /// crates.io, compiled here.
+    /// crates.io, compiled here, without a program's own wish for link-time optimisation: it would
+    /// take longer than everything that the program is run for.
     Crates,
     /// The same for a program that runs for a blink: compiled in half the time.
     CratesUnoptimised,
@@ -119,7 +120,11 @@ impl Registered {
         let sh = &ctx.sh;
         match self.registry {
             Registry::Crates => {
-                cmd!(sh, "cargo install {name} --version {version} --locked --root {FOLDER}")
+                cmd!(
+                    sh,
+                    "cargo install {name} --version {version} --locked --root {FOLDER}
+                     --config profile.release.lto=false --config profile.release.codegen-units=16"
+                )
             }
             Registry::CratesUnoptimised => {
                 cmd!(
