@@ -31,8 +31,7 @@ pub(crate) fn show(options: &cli::Show) -> Result<()> {
             );
             return Err(refuse(Fault::Quality, text));
         }
-        println!("{} was built with this profile:", what.display());
-        return show_manifest(&bytes, what, options.top);
+        return show_program(&bytes, what, options.top);
     }
     if what.is_file() {
         return show_file(&ctx, what, options.top);
@@ -55,6 +54,20 @@ pub(crate) fn show(options: &cli::Show) -> Result<()> {
     let bytes = std::fs::read(&manifest)
         .map_err(|error| refuse(Fault::Quality, format!("{}: {error}", manifest.display())))?;
     show_manifest(&bytes, &manifest, options.top)
+}
+
+/// The profile of the tool that the program is called: it may be several. A tool without a profile
+/// of its own was built with those of the others.
+fn show_program(bytes: &[u8], program: &Path, top: usize) -> Result<()> {
+    let all: Vec<serde_json::Value> = serde_json::from_slice(bytes)
+        .map_err(|error| refuse(Fault::Quality, format!("{}: {error}", program.display())))?;
+    let name = program.file_stem().unwrap_or_default().to_string_lossy();
+    let own = all.iter().position(|manifest| manifest["tool"] == *name);
+    println!("{} was built with this profile:", program.display());
+    for manifest in own.map_or(&all[..], |at| &all[at..=at]) {
+        show_manifest(manifest.to_string().as_bytes(), program, top)?;
+    }
+    Ok(())
 }
 
 fn show_manifest(bytes: &[u8], path: &Path, top: usize) -> Result<()> {

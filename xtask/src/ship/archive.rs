@@ -1,5 +1,6 @@
 //! Archives that are the same bytes for the same files: sorted, with one time for all, nobody's.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -37,16 +38,26 @@ pub(crate) fn pack(folder: &Path, name: &str, time: u64, to: &Path) -> Result<()
 }
 
 fn write_tar(folder: &Path, name: &str, time: u64, to: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
     let mut tar = Builder::new(File::create(to)?);
+    let mut packed = BTreeMap::new();
     for file in files(folder)? {
         let path = Path::new(name).join(file.strip_prefix(folder)?);
+        let facts = std::fs::metadata(&file)?;
         let mut header = Header::new_ustar();
-        header.set_entry_type(EntryType::Regular);
-        header.set_size(std::fs::metadata(&file)?.len());
         header.set_mode(mode(&file)?);
         header.set_mtime(time);
         header.set_uid(0);
         header.set_gid(0);
+        // Another name of a file that is in the archive already is a link there, too.
+        if let Some(first) = packed.insert((facts.dev(), facts.ino()), path.clone()) {
+            header.set_entry_type(EntryType::Link);
+            header.set_size(0);
+            tar.append_link(&mut header, path, &first)?;
+            continue;
+        }
+        header.set_entry_type(EntryType::Regular);
+        header.set_size(facts.len());
         tar.append_data(&mut header, path, File::open(&file)?)?;
     }
     tar.finish()?;
@@ -104,6 +115,24 @@ mod tests {
             .map(|(path, mode)| (path.to_owned(), (mode, 1_700_000_000, 0)));
         assert_eq!(entries.collect::<Vec<_>>(), expected);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4, "a temporary file is left");
+    }
+
+    #[test]
+    fn a_second_name_is_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("files");
+        atomic::write(&folder.join("dcat"), b"a program").unwrap();
+        for name in ["dgrep", "dmap"] {
+            std::fs::hard_link(folder.join("dcat"), folder.join(name)).unwrap();
+        }
+        let plain = dir.path().join("x.tar");
+        write_tar(&folder, "x-1", 0, &plain).unwrap();
+        let out = dir.path().join("out");
+        let archived = std::fs::read(&plain).unwrap();
+        tar::Archive::new(&archived[..]).unpack(&out).unwrap();
+        assert_eq!(std::fs::read(out.join("x-1/dmap")).unwrap(), b"a program");
+        let contents = archived.windows(9).filter(|bytes| *bytes == b"a program");
+        assert_eq!(contents.count(), 1);
     }
 
     #[test]
