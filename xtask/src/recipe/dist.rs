@@ -2,7 +2,8 @@
 //! and Red Hat when asked for, a bill of materials, checksums. Only programs that carry the manifest
 //! of their profile go in; a plain one cannot.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -212,7 +213,6 @@ impl Packing<'_> {
                 "644",
             ));
         }
-        let deb = assets.iter().map(|(from, to, mode)| json!([from, to, mode]));
         let configs = assets.iter().map(|(_, to, _)| to).filter(|to| to.starts_with("/etc/"));
         let rpm = assets.iter().map(|(from, to, mode)| {
             json!({"source": from, "dest": to, "mode": mode, "config": to.starts_with("/etc/")})
@@ -227,7 +227,7 @@ impl Packing<'_> {
                 "authors": [format!("{NAME} contributors")],
                 "metadata": {
                     "deb": {
-                        "assets": deb.collect::<Vec<_>>(),
+                        "assets": deb_assets(&assets)?,
                         "depends": "$auto",
                         "section": "admin",
                         "conf-files": configs.collect::<Vec<_>>(),
@@ -241,5 +241,50 @@ impl Packing<'_> {
             "workspace": {},
         });
         toml::to_string(&manifest).context("cannot describe the package")
+    }
+}
+
+/// What goes into a Debian package. Another name of a program is a link there; a package for
+/// Red Hat holds it twice, because its packager knows no links.
+fn deb_assets(assets: &[(String, String, &str)]) -> Result<Vec<serde_json::Value>> {
+    let mut programs = BTreeMap::new();
+    let mut listed = Vec::new();
+    for (from, to, mode) in assets {
+        let facts = std::fs::metadata(from)?;
+        let first = match *mode {
+            "755" => *programs.entry((facts.dev(), facts.ino())).or_insert(to),
+            _ => to,
+        };
+        listed.push(match first.strip_prefix("/usr/bin/") {
+            Some(name) if first != to => json!({"dest": to, "link_name": name}),
+            _ => json!([from, to, mode]),
+        });
+    }
+    Ok(listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_name_of_a_program_is_a_link_in_a_debian_package() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str| dir.path().join(name).display().to_string();
+        atomic::write(Path::new(&put("dcat")), b"a program").unwrap();
+        std::fs::hard_link(put("dcat"), put("dgrep")).unwrap();
+        atomic::write(Path::new(&put("json")), b"{}").unwrap();
+        let asset = |file: &str, to: &str, mode| (put(file), to.to_owned(), mode);
+        let assets = [
+            asset("dcat", "/usr/bin/dcat", "755"),
+            asset("dgrep", "/usr/bin/dgrep", "755"),
+            asset("json", "/usr/share/json", "644"),
+            // The same file twice that is no program: a copy that its owner may change.
+            asset("json", "/etc/json", "644"),
+        ];
+        let listed = deb_assets(&assets).unwrap();
+        assert_eq!(listed[0], json!([put("dcat"), "/usr/bin/dcat", "755"]));
+        assert_eq!(listed[1], json!({"dest": "/usr/bin/dgrep", "link_name": "dcat"}));
+        assert_eq!(listed[3], json!([put("json"), "/etc/json", "644"]));
     }
 }
