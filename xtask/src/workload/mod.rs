@@ -265,6 +265,11 @@ pub(crate) fn load(root: &Path, wanted: &[String], corpus: bool) -> Result<Workl
         check(tool, &inputs, &servers, corpus).map_err(|text| refuse(Fault::Usage, text))?;
     }
     check_separation(&tools, &inputs).map_err(|text| refuse(Fault::Usage, text))?;
+    let is_tool = |name: &&String| tools.iter().any(|tool| tool.tool == **name);
+    if let Some(name) = tools.iter().flat_map(|tool| &tool.also).find(is_tool) {
+        let text = format!("`also` names {name}, which has a workload of its own");
+        return Err(refuse(Fault::Usage, text));
+    }
     tools.retain(|tool| wanted.is_empty() || wanted.contains(&tool.tool));
     Ok(Workloads { tools, inputs, servers, digest: all.finish() })
 }
@@ -410,6 +415,7 @@ mod tests {
         let shared = all.multicall();
         assert_eq!(shared.len(), all.tools.len());
         assert!(shared.values().all(|binary| binary == "dtail-suite"));
+        assert_eq!(all.namesakes("dcat"), ["dprofile", "dtailhealth"]);
     }
 
     fn case(name: &str, kind: &str, args: &str) -> String {
@@ -421,6 +427,14 @@ mod tests {
         let train = case("x", "train", "{a}");
         let eval = case("y", "eval", "{b}");
         check_error(&train, &expect!["t: no Eval case is left; a profile needs both kinds"]);
+        check_error(
+            &format!("also = [\"u\"]\n{train}{eval}"),
+            &expect!["t: `also` names other tools of its `multicall` binary; it has none"],
+        );
+        check_error(
+            &format!("multicall = \"m\"\nalso = [\"t\"]\n{train}{eval}"),
+            &expect!["`also` names t, which has a workload of its own"],
+        );
         check_error(
             &format!("{train}{}", case("y", "eval", "{a}")),
             &expect![
