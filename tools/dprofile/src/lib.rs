@@ -50,7 +50,7 @@ Exit codes:
 
 /// Show where time and memory went: read profiles in pprof format
 #[derive(Debug, Parser)]
-#[command(name = "dprofile", after_help = AFTER_HELP)]
+#[command(name = "dprofile", version, after_help = AFTER_HELP)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Dprofile {
     #[command(subcommand)]

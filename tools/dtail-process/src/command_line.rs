@@ -10,7 +10,7 @@ use crate::argv::{self, Flag};
 /// Why there are no typed arguments.
 #[derive(Debug, PartialEq)]
 pub enum NotParsed {
-    /// `--help` was asked for; this is it.
+    /// `--help` or `--version` was asked for; this is it.
     Help(String),
     /// One line.
     Error(String),
@@ -19,7 +19,10 @@ pub enum NotParsed {
 /// Parses `words`, the first being the program's name.
 pub fn parse<Arguments: Parser>(words: Vec<OsString>) -> Result<Arguments, NotParsed> {
     // As in Go, of a repeated flag the last counts.
-    let mut command = Arguments::command().args_override_self(true).disable_version_flag(true);
+    let command = Arguments::command().args_override_self(true);
+    // Most have a flag of their own for it.
+    let versionless = command.get_version().is_none();
+    let mut command = command.disable_version_flag(versionless);
     command.build();
     // Those of subcommands too: a flag of one name means the same in all of them.
     let arguments = command.get_subcommands().flat_map(clap::Command::get_arguments);
@@ -69,7 +72,7 @@ fn camel_case(name: &str) -> String {
 }
 
 fn not_parsed(err: &clap::Error) -> NotParsed {
-    if err.kind() == ErrorKind::DisplayHelp {
+    if matches!(err.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return NotParsed::Help(err.to_string());
     }
     let said = err.to_string();

@@ -54,3 +54,9 @@ fn the_documented_commands_work() {
         assert!(has_file || !finished.stdout_text().is_empty(), "{command:?}");
     }
 }
+
+#[test]
+fn it_tells_its_version() {
+    let said = dprofile(&Scratch::new(), &["--version"]).run().exits(0).stdout_text();
+    assert_eq!(said, concat!("dprofile ", env!("CARGO_PKG_VERSION"), "\n"));
+}
